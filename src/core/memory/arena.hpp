@@ -11,10 +11,10 @@
 
 namespace berth {
 
-// A bump allocator for one request, one connection or one configuration. Single-threaded. Whatever it handed out
-// lives until release() or its destruction. Standard blocks come from and return to a small per-thread cache, so a
-// request costs no malloc in the steady state. Allocation failure ends the process: there is no meaningful
-// recovery from running out of memory in the middle of a request.
+// A bump allocator for one request, one connection or one configuration. Single-threaded. Whatever it handed
+// out lives until release() or its destruction. Standard blocks come from and return to a small per-thread
+// cache, so a request costs no malloc in the steady state. Allocation failure ends the process: there is no
+// meaningful recovery from running out of memory in the middle of a request.
 class Arena {
  public:
     static constexpr std::size_t kBlockSize = 4096;
@@ -42,12 +42,13 @@ class Arena {
     // A copy of the text (without a terminating NUL).
     std::string_view copy(std::string_view text);
 
-    // Memory for coroutine frames: freed frames are kept on lists by size class and handed out again, so that a
-    // long relay allocates O(1) memory. `size` must be the same at both calls.
+    // Memory for coroutine frames: freed frames are kept on lists by size class and handed out again, so that
+    // a long relay allocates O(1) memory. `size` must be the same at both calls.
     void* allocate_frame(std::size_t size);
     void free_frame(void* frame, std::size_t size) noexcept;
 
-    // Destroys what create() registered, in reverse order, and gives all memory back. The arena is as new after it.
+    // Destroys what create() registered, in reverse order, and gives all memory back. The arena is as new
+    // after it.
     void release() noexcept;
 
     // Bytes taken from the system or the block cache so far; for limits and tests.
@@ -80,7 +81,8 @@ inline void* Arena::allocate(std::size_t size, std::size_t alignment) {
     const auto at = reinterpret_cast<std::uintptr_t>(cursor_);
     const std::uintptr_t aligned = (at + alignment - 1) & ~(static_cast<std::uintptr_t>(alignment) - 1);
     const std::uintptr_t limit = reinterpret_cast<std::uintptr_t>(limit_);
-    if (cursor_ == nullptr || aligned > limit || size > limit - aligned) return allocate_slow(size, alignment);
+    if (cursor_ == nullptr || aligned > limit || size > limit - aligned)
+        return allocate_slow(size, alignment);
     cursor_ = reinterpret_cast<std::byte*>(aligned + size);
     return reinterpret_cast<void*>(aligned);
 }

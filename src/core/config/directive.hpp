@@ -51,13 +51,16 @@ struct Directive {
     std::span<const std::string_view> choices{};   // Kind::choice: the words; others: words with a meaning of their own
     ConfInfo* conf = nullptr;                      // which struct it writes to; null: none
     // Takes the node into `conf` (the current block's, null when the row names none). Problems go to the loader.
-    void (*apply)(Loader& loader, const Node& node, void* conf) = nullptr;
+    void (*apply)(Loader& loader, const Directive& row, const Node& node, void* conf) = nullptr;
     // Gives an inner block's setting the outer block's value when it was not written. Null: nothing to inherit.
     void (*inherit)(void* inner, const void* outer) = nullptr;
     // The default as it would be written; null or empty: there is none.
-    std::string (*fallback)() = nullptr;
+    std::string (*fallback)(const Directive& row) = nullptr;
     // Usage of the arguments for the manual, e.g. "PATH [LEVEL]"; empty: derived from `kind`.
     std::string_view usage{};
+    // Kind::number, size (bytes) and duration (milliseconds): what is allowed.
+    std::int64_t lowest = 0;
+    std::int64_t highest = std::numeric_limits<std::int64_t>::max();
 
     constexpr bool is_block() const noexcept { return kind == Kind::block || kind == Kind::data; }
 };

@@ -1,0 +1,216 @@
+# The rules of the build, included by the generated Makefile, which sets the values they use.
+#
+# Every .cpp under src/core, src/event and src/modules is part of the server, found anew at each run; tests likewise.
+# Objects live under $(OBJS) by the path of their source and depend on their headers and on the flags used.
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: all
+all: $(OBJS)/server $(SERVER)
+
+ifneq ($(CURDIR),$(SOURCE_DIR))
+$(error run make in $(SOURCE_DIR): make -f $(MAKEFILE))
+endif
+
+# ---- sources -------------------------------------------------------------------------------------------------------
+
+find_cpp = $(sort $(shell find $(1) -name '*.cpp' 2> /dev/null))
+
+SOURCES := $(filter-out $(OFF_PATHS),$(call find_cpp,src/core src/event src/modules))
+UNIT_SOURCES := $(call find_cpp,tests/unit)
+INTEGRATION_SOURCES := $(call find_cpp,tests/integration)
+SUPPORT_SOURCES := $(call find_cpp,tests/support)
+FUZZ_SOURCES := $(call find_cpp,tests/fuzz)
+
+# An added module's sources are named by their absolute path; their objects stand under added/.
+object = $(patsubst %.cpp,$(OBJS)/%.o,$(patsubst /%,added/%,$(1)))
+
+OBJECTS := $(call object,$(SOURCES) $(ADDED_SOURCES)) $(OBJS)/modules.o
+MAIN_OBJECT := $(OBJS)/src/main.o
+UNIT_OBJECTS := $(call object,$(UNIT_SOURCES) $(SUPPORT_SOURCES))
+INTEGRATION_OBJECTS := $(call object,$(INTEGRATION_SOURCES) $(SUPPORT_SOURCES))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.cpp,$(OBJS)/fuzz_%,$(FUZZ_SOURCES))
+
+# ---- flags ---------------------------------------------------------------------------------------------------------
+
+COMMON_FLAGS = -std=c++20 $(WARNINGS) $(DEFINES) -I$(OBJS) -Isrc -I. $(INSTRUMENT) $(CC_OPT)
+CXXFLAGS = $(OPTIMISE) -Wconversion $(COMMON_FLAGS)
+TEST_CXXFLAGS = $(TEST_OPTIMISE) $(COMMON_FLAGS)
+LDFLAGS = $(INSTRUMENT) $(LD_OPT)
+
+# Rewritten only when the flags change, so that objects are rebuilt exactly then.
+$(OBJS)/flags: FORCE
+	@mkdir -p $(OBJS)
+	@printf '%s\n' '$(subst ','\'',$(CXX) $(CXXFLAGS) $(TEST_OPTIMISE))' > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+FORCE:
+
+# The programs depend on this list, so that a source that was removed leaves them, too.
+$(OBJS)/sources: FORCE
+	@mkdir -p $(OBJS)
+	@printf '%s\n' '$(SOURCES) $(ADDED_SOURCES) $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(SUPPORT_SOURCES)' > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+
+# configure runs again by itself when it or a file it reads has changed.
+CONFIGURE_FILES := $(addprefix auto/,functions options packages compiler features selection config_header make modules)
+$(MAKEFILE) $(OBJS)/modules.selected &: configure $(CONFIGURE_FILES)
+	./configure $(CONFIGURE_ARGS)
+	@touch $(MAKEFILE) $(OBJS)/modules.selected
+
+# ---- compiling and linking -----------------------------------------------------------------------------------------
+
+define compile
+@mkdir -p $(@D)
+@echo '  CXX $<'
+@$(CXX) $(1) -MMD -MP -c -o $@ $<
+endef
+
+# A response file keeps the command short however many objects there are.
+define link
+@echo '  LINK $@'
+$(file > $@.objects,$(filter %.o,$^))
+@$(CXX) $(LDFLAGS) -o $@ @$@.objects $(1) $(LIBS)
+endef
+
+$(OBJS)/modules.cpp: FORCE auto/module_table $(OBJS)/modules.selected
+	@auto/module_table $(OBJS)/modules.selected $@
+
+$(OBJS)/modules.o: $(OBJS)/modules.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/src/%.o: src/%.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/added/%.o: /%.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/tests/%.o: tests/%.cpp $(OBJS)/flags
+	$(call compile,$(TEST_CXXFLAGS))
+
+$(OBJS)/server: $(MAIN_OBJECT) $(OBJECTS) $(OBJS)/sources
+	$(call link)
+
+# ./server is replaced, never overwritten: a running one keeps its file.
+ifneq ($(SERVER),)
+$(SERVER): $(OBJS)/server
+	@cp -f $< $@.new && mv -f $@.new $@
+endif
+
+$(OBJS)/unit_tests: $(UNIT_OBJECTS) $(OBJECTS) $(OBJS)/sources
+	$(call link,$(TEST_LIBS))
+
+$(OBJS)/integration_tests: $(INTEGRATION_OBJECTS) $(OBJECTS) $(OBJS)/sources
+	$(call link,$(TEST_LIBS))
+
+$(OBJS)/fuzz_%: $(OBJS)/tests/fuzz/%.o $(OBJECTS) $(OBJS)/sources
+	$(call link,-fsanitize=fuzzer)
+
+-include $(patsubst %.o,%.d,$(OBJECTS) $(MAIN_OBJECT) $(UNIT_OBJECTS) $(INTEGRATION_OBJECTS) \
+    $(patsubst tests/fuzz/%.cpp,$(OBJS)/tests/fuzz/%.d,$(FUZZ_SOURCES)))
+
+# ---- tests ---------------------------------------------------------------------------------------------------------
+
+# POLLER=epoll|poll chooses the poller of every server the tests start; TESTS is a gtest filter.
+POLLER ?=
+TESTS ?= *
+TEST_ENV = BERTH_SERVER=$(abspath $(OBJS)/server) BERTH_SOURCE_DIR=$(SOURCE_DIR) \
+    $(if $(POLLER),BERTH_TEST_POLLER=$(POLLER)) \
+    ASAN_OPTIONS=$${ASAN_OPTIONS:-detect_stack_use_after_return=0} \
+    UBSAN_OPTIONS=$${UBSAN_OPTIONS:-print_stacktrace=1}
+
+TEST_PROGRAMS := $(if $(UNIT_SOURCES),$(OBJS)/unit_tests) $(if $(INTEGRATION_SOURCES),$(OBJS)/integration_tests)
+
+.PHONY: test test-long build-tests test-build
+build-tests: $(OBJS)/server $(SERVER) $(TEST_PROGRAMS)
+
+ifneq ($(TEST_NOTE),)
+$(TEST_PROGRAMS): no-googletest
+.PHONY: no-googletest
+no-googletest:
+	@echo 'the tests need GoogleTest: $(TEST_NOTE), then ./configure $(CONFIGURE_ARGS)' >&2; exit 1
+endif
+
+# All programs run even when one fails; the exit code tells of any.
+test: build-tests
+	@failed=0; for program in $(TEST_PROGRAMS); do \
+	    $(TEST_ENV) $$program --gtest_filter='$(TESTS)' || { failed=1; echo "$$program failed" >&2; }; \
+	done; exit $$failed
+
+# The same, and the tests that take their time: hundreds of reloads, thousands of kills, gigabytes, other builds.
+test-long: export BERTH_LONG = 1
+test-long: test test-build
+
+test-build: build-tests
+	@for script in tests/build/*_test.sh; do echo "$$script"; $(TEST_ENV) CXX='$(CXX)' sh $$script || exit 1; done
+
+# ---- fuzzing: a build of its own under $(OBJS)/fuzz, every program for FUZZ_SECONDS ---------------------------------
+
+FUZZ_SECONDS ?= 60
+FUZZ_CXX ?= clang++-19
+
+.PHONY: fuzz fuzz-run
+fuzz:
+	@./configure --builddir=$(OBJS)/fuzz --with-cc=$(FUZZ_CXX) --with-sanitizer=fuzzer-no-link,address,undefined > /dev/null
+	@$(MAKE) -f $(OBJS)/fuzz/Makefile fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
+
+# New inputs are kept in $(OBJS)/corpus; tests/fuzz/corpus/NAME holds the seeds, tests/fuzz/NAME.dict the words.
+fuzz-run: $(FUZZ_PROGRAMS)
+	@set -e; for program in $(FUZZ_PROGRAMS); do \
+	    name=$${program##*/fuzz_}; mkdir -p $(OBJS)/corpus/$$name; echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
+	    seeds=; if [ -d tests/fuzz/corpus/$$name ]; then seeds=tests/fuzz/corpus/$$name; fi; \
+	    words=; if [ -f tests/fuzz/$$name.dict ]; then words=-dict=tests/fuzz/$$name.dict; fi; \
+	    $$program -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 $$words \
+	        -artifact_prefix=$(OBJS)/corpus/$$name- $(OBJS)/corpus/$$name $$seeds; \
+	done
+
+# ---- measuring, checking, installing -------------------------------------------------------------------------------
+
+.PHONY: bench bench-quick lint install uninstall clean distclean help
+bench: all
+	@BERTH_SERVER=$(abspath $(OBJS)/server) tests/bench/run
+
+bench-quick: all
+	@BERTH_SERVER=$(abspath $(OBJS)/server) tests/bench/run --quick
+
+lint: $(OBJS)/modules.cpp
+	@OBJS=$(OBJS) auto/lint/run
+
+install: $(OBJS)/server
+	@SERVER=$(OBJS)/server PREFIX='$(PREFIX)' SBIN_PATH='$(SBIN_PATH)' CONF_PATH='$(CONF_PATH)' PID_PATH='$(PID_PATH)' \
+	    ERROR_LOG_PATH='$(ERROR_LOG_PATH)' HTTP_LOG_PATH='$(HTTP_LOG_PATH)' DESTDIR='$(DESTDIR)' auto/install install
+
+uninstall:
+	@SERVER=$(OBJS)/server PREFIX='$(PREFIX)' SBIN_PATH='$(SBIN_PATH)' CONF_PATH='$(CONF_PATH)' PID_PATH='$(PID_PATH)' \
+	    ERROR_LOG_PATH='$(ERROR_LOG_PATH)' HTTP_LOG_PATH='$(HTTP_LOG_PATH)' DESTDIR='$(DESTDIR)' auto/install uninstall
+
+# What a compiler made; the choices of configure stay.
+clean:
+	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/server $(OBJS)/unit_tests \
+	    $(OBJS)/integration_tests $(OBJS)/fuzz_* $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d \
+	    $(OBJS)/flags $(OBJS)/sources $(SERVER)
+
+distclean:
+	rm -rf $(OBJS) $(SERVER) $(MAKEFILE) compile_commands.json
+
+help:
+	@echo 'make              the server: $(or $(SERVER),$(OBJS)/server)'
+	@echo 'make test         unit and integration tests; POLLER=poll, TESTS=GTEST_FILTER'
+	@echo 'make test-long    the same, and the long ones'
+	@echo 'make lint         format, clang-tidy, await rule, layers, lengths'
+	@echo 'make fuzz         every fuzz program; FUZZ_SECONDS=60'
+	@echo 'make bench        the measurements beside nginx; bench-quick for a first impression'
+	@echo 'make install      to $(PREFIX); DESTDIR=DIR puts a folder in front'
+	@echo 'make uninstall    what install wrote, except configuration and logs'
+	@echo 'make compile_commands.json   for editors and clang-tidy'
+	@echo 'make clean        what was compiled; distclean also what configure wrote'
+
+.PHONY: compile_commands.json
+compile_commands.json:
+	@{ echo '['; comma=; for source in src/main.cpp $(SOURCES); do \
+	    printf '%s{"directory":"%s","file":"%s","command":"%s"}' "$$comma" '$(SOURCE_DIR)' "$$source" \
+	        '$(subst ",\",$(CXX) $(CXXFLAGS)) -c '"$$source"; comma=','; echo; done; \
+	    for source in $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(SUPPORT_SOURCES); do \
+	    printf '%s{"directory":"%s","file":"%s","command":"%s"}' "$$comma" '$(SOURCE_DIR)' "$$source" \
+	        '$(subst ",\",$(CXX) $(TEST_CXXFLAGS)) -c '"$$source"; comma=','; echo; done; echo ']'; } > $@

@@ -10,6 +10,13 @@
 
 namespace berth {
 
+// The block that statements stand in: a context (one bit; 0 when nobody knows it), or the free words of a
+// data block.
+struct Place {
+    Context context = in_main;
+    bool data = false;
+};
+
 class Grammar {
  public:
     // Both `modules` and their rows must outlive the grammar.
@@ -19,6 +26,8 @@ class Grammar {
 
     // The row for `name` in `context` (one bit); null when it may not stand there or does not exist.
     const Directive* find(std::string_view name, Context context) const;
+    // All rows of that name, in module order.
+    std::vector<const Directive*> named(std::string_view name) const;
     // Any row of that name, whatever its context.
     const Directive* find_anywhere(std::string_view name) const;
     // All rows that may stand in `context`, in module order.
@@ -27,6 +36,11 @@ class Grammar {
     std::string_view block_name(Context context) const;
     // "server, location": the blocks a row may stand in.
     std::string contexts_text(Context contexts) const;
+
+    // Where the statements inside a block of `row` stand; null: nobody knows.
+    static Place inside(const Directive* row);
+    // The module that a row of this grammar belongs to.
+    const Module* module_of(const Directive* row) const;
 
     // Why `name` is not accepted in `context`, and what was probably meant: {message, hint}.
     struct Advice {

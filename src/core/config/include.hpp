@@ -1,0 +1,34 @@
+// Reading a configuration: files of either syntax, with `include` resolved in place.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/config/diagnostics.hpp"
+#include "core/config/grammar.hpp"
+#include "core/config/tree.hpp"
+
+namespace berth {
+
+inline constexpr std::size_t kMaxIncludeDepth = 16;
+
+// The file that `-c PATH` means: PATH itself, or in a folder cluster.yaml, else nginx.conf. A path that does
+// not exist is returned as it is: reading it says so.
+std::string find_config(const std::string& path);
+
+// The syntax of a file by its name: .yaml and .yml are YAML, everything else is nginx's.
+Syntax syntax_of(std::string_view path);
+
+// Reads the file `path` and all it includes into `tree`, behind the directives of `extra` (`-g`, nginx's
+// syntax). An `include` is relative to the folder of `path`; a pattern without wildcards must exist, one with
+// may match nothing. False when there were errors; `tree` is then incomplete, but its sources are kept alive
+// for the report.
+bool read_config(const std::string& path, std::string_view extra, const Grammar& grammar, ConfigTree& tree,
+                 Diagnostics& diagnostics);
+
+// The same from text that is in memory: tests, and configurations that come over the control socket. `path`
+// names it in messages, its folder is where includes are looked for.
+bool read_config_text(std::string path, std::string text, Syntax syntax, const Grammar& grammar,
+                      ConfigTree& tree, Diagnostics& diagnostics);
+
+}  // namespace berth

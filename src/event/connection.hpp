@@ -1,0 +1,174 @@
+// Connection: one accepted or connected stream socket, its session, its deadline and its place among the
+// idle.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/log/log.hpp"
+#include "core/memory/buffer.hpp"
+#include "core/memory/intrusive_list.hpp"
+#include "core/net/address.hpp"
+#include "core/system/file_descriptor.hpp"
+#include "event/async/async.hpp"
+#include "event/loop.hpp"
+#include "event/session.hpp"
+#include "event/transport.hpp"
+
+namespace berth {
+
+class ConnectionPool;
+class Listener;
+
+// How a wait for a socket ended.
+enum class Wake : std::uint8_t { ready, timed_out, closed };
+
+// Made by a ConnectionPool, which gives it a slot; destroyed by close(), at the end of the turn. Everything
+// runs on the loop's thread. An idle one holds no I/O buffer and no arena.
+class Connection final : public LogContext, private Buried {
+ public:
+    // --- what it is
+    std::uint64_t number() const noexcept { return number_; }  // $connection: unique in the process
+    const Address& peer() const noexcept { return peer_; }
+    const Address& local() const noexcept;  // asked of the kernel at the first use
+    int fd() const noexcept { return fd_.get(); }
+    EventLoop& loop() const noexcept { return *loop_; }
+    ConnectionPool& pool() const noexcept { return *pool_; }
+    Listener* listener() const noexcept { return listener_; }  // null for an outgoing connection
+    Log* log() const noexcept;                                 // the pool's; may be null
+    TimePoint opened_at() const noexcept { return opened_at_; }
+    // Where the peer is said to be: by a PROXY header or realip.
+    void set_peer(Address peer) { peer_ = std::move(peer); }
+    void set_local(Address local) const { local_ = std::move(local); }
+
+    // --- its session and transport
+    Session* session() const noexcept { return session_; }
+    // Takes ownership and calls on_start(); the old session is buried. On a closed connection the new one is
+    // buried too.
+    void set_session(std::unique_ptr<Session> session);
+    Transport& transport() const noexcept { return *transport_; }
+    void set_transport(TransportPtr transport) noexcept { transport_ = std::move(transport); }
+
+    // --- bytes
+    // As Transport::recv() and send(), counted. After would_block the session is told when it can go on.
+    IoResult recv(std::span<char> into);
+    IoResult send(Chain& chain, std::size_t limit = Transport::kNoLimit);
+    // Puts bytes back: the next recv() gives them first. For a session that read more than was meant for it.
+    // They are copied. A transport that is put under the connection next takes them with take_unread().
+    void unread(std::string_view bytes);
+    std::string take_unread() noexcept;
+    bool has_unread() const noexcept { return unread_ != nullptr; }
+    // True when a recv() may give something: no would_block since the last event.
+    bool maybe_readable() const noexcept { return readable_; }
+    bool maybe_writable() const noexcept { return writable_; }
+    // The peer has sent its end, or the connection broke (EPOLLRDHUP, EPOLLERR); bytes may stand before it.
+    bool peer_closed() const noexcept { return peer_closed_; }
+    // Has on_readable() called later in this turn if there may be something to read: after a pause
+    // (back-pressure).
+    void poke() noexcept;
+
+    std::uint64_t bytes_received() const noexcept { return received_; }
+    std::uint64_t bytes_sent() const noexcept { return sent_; }
+    std::uint32_t requests() const noexcept { return requests_; }
+    void count_request() noexcept { ++requests_; }
+
+    // --- time
+    // Session::on_deadline() is called once, after `time`, unless a new deadline or no_deadline() comes
+    // first. O(1) to move later.
+    void deadline(Duration time) { timer_.start(*loop_, time); }
+    void no_deadline() noexcept { timer_.stop(); }
+
+    // Idle ones may be closed when the worker is short of connections, and are when it finishes. It is the
+    // session that says when; a deadline set before goes on.
+    void idle(bool on) noexcept;
+    bool is_idle() const noexcept { return idle_hook_.linked(); }
+
+    // --- its end
+    // The descriptor is closed now, everything else is destroyed at the end of the turn. Harmless when closed
+    // already.
+    void close() noexcept;
+    // As close(), but the peer gets a reset instead of an orderly end (reset_timedout_connection).
+    void abort() noexcept;
+    // Sends the end of our stream, then reads and throws away what still comes, so that the peer sees our
+    // last answer instead of a reset (RFC 9112, 9.6): for at most `time`, and no longer than `timeout` for
+    // each read. The session is gone at once.
+    void lingering_close(Duration time, Duration timeout);
+    bool closed() const noexcept { return closed_; }
+
+    // --- waiting, for coroutines; at most one waiter a direction, and while there is one the session is not
+    // told. Wake w = co_await connection.readable(60s);  A negative time means no limit. It is ready at once
+    // when recv() (send()) has not said would_block since the last event.
+    class Wait {
+     public:
+        Wait(Connection& connection, bool write, Duration time) noexcept
+            : connection_(connection), write_(write), time_(time), timer_(Callback<>(&expired, this)) {}
+        Wait(const Wait&) = delete;
+        Wait& operator=(const Wait&) = delete;
+        ~Wait();
+        bool await_ready() const noexcept;
+        bool await_suspend(std::coroutine_handle<> waiting);
+        Wake await_resume() const noexcept { return wake_; }
+
+     private:
+        friend class Connection;
+        static void expired(void* self);
+        void resume(Wake wake);
+
+        Connection& connection_;
+        bool write_;
+        bool waits_ = false;
+        Wake wake_ = Wake::ready;
+        Duration time_;
+        std::coroutine_handle<> waiting_;
+        Timer timer_;
+    };
+    Wait readable(Duration time = Duration(-1)) noexcept { return Wait(*this, false, time); }
+    Wait writable(Duration time = Duration(-1)) noexcept { return Wait(*this, true, time); }
+
+    // --- LogContext
+    std::uint64_t connection_number() const noexcept override { return number_; }
+    void describe(LogFields& fields) const override;  // client: …, server: …
+
+ private:
+    friend class ConnectionPool;
+
+    Connection(ConnectionPool& pool, FileDescriptor fd, Address peer, std::uint64_t number);
+    ~Connection() override;
+    void dispose() noexcept override;
+    void on_ready(Readiness readiness);
+    void on_timer();
+    void on_poke();
+    void end() noexcept;
+
+    bool readable_ = false;
+    bool writable_ = true;
+    bool peer_closed_ = false;
+    bool closed_ = false;
+    std::uint32_t requests_ = 0;
+    EventLoop* loop_;
+    ConnectionPool* pool_;
+    Listener* listener_ = nullptr;
+    Session* session_ = nullptr;
+    TransportPtr transport_;
+    std::unique_ptr<std::string> unread_;
+    Wait* read_wait_ = nullptr;
+    Wait* write_wait_ = nullptr;
+    std::uint64_t number_;
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
+    TimePoint opened_at_;
+    FileDescriptor fd_;
+    Address peer_;
+    mutable Address local_;
+    ListHook idle_hook_;
+    ListHook all_hook_;
+    Timer timer_;
+    Task poke_;
+    Watcher watcher_;
+};
+
+}  // namespace berth

@@ -1,0 +1,92 @@
+// ConnectionPool: a worker's connections: their slots, their limit, and which of them are idle.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "event/connection.hpp"
+
+namespace berth {
+
+// One for each worker, bounded by worker_connections. Slots come in slabs and are used again, last in first
+// out.
+class ConnectionPool {
+ public:
+    // `log` may be null and must outlive the pool.
+    ConnectionPool(EventLoop& loop, std::size_t limit, Log* log = nullptr);
+    ConnectionPool(const ConnectionPool&) = delete;
+    ConnectionPool& operator=(const ConnectionPool&) = delete;
+    // Closes what is left.
+    ~ConnectionPool();
+
+    // A connection for an open, non-blocking socket, watched by the loop; the session is the caller's to set,
+    // in the same turn. When few slots are left, the longest idle connections are evicted. Null when all are
+    // in use and none was idle, or the poller refused (errno says which; ENOBUFS when full); the descriptor
+    // is closed then, so ask full() first if it should not be.
+    Connection* open(FileDescriptor fd, Address peer, Listener* listener = nullptr);
+
+    // An outgoing connection: a socket connecting to `to`; bound to `from` if that is specified. Wait until
+    // it is writable, then ask connect_error(). Null with errno set when it failed at once.
+    Connection* connect(const Address& to, const Address& from = Address());
+    // What became of connect(): 0 or errno.
+    static int connect_error(const Connection& connection) noexcept;
+
+    std::size_t limit() const noexcept { return limit_; }
+    std::size_t used() const noexcept { return used_; }  // open connections
+    std::size_t free() const noexcept { return used_ < limit_ ? limit_ - used_ : 0; }
+    std::size_t idle() const noexcept { return idle_count_; }
+    // No slot is left and no idle connection could make room.
+    bool full() const noexcept { return used_ >= limit_ && idle_count_ == 0; }
+    std::uint64_t evicted() const noexcept { return evicted_; }
+    EventLoop& loop() const noexcept { return loop_; }
+    Log* log() const noexcept { return log_; }
+
+    // Tells every session to drain. Called again by later callers it tells the remaining ones again.
+    void drain();
+    // Closes all idle connections.
+    void close_idle();
+    // Called once, when the last connection has gone after this; at once (before it returns) when there is
+    // none.
+    void when_empty(Callback<> empty);
+
+    // Calls `visit(Connection&)` for each open connection, which may close that one.
+    template <class Visit>
+    void for_each(Visit visit) {
+        List all;
+        all.splice_back(all_);
+        while (Connection* connection = all.pop_front()) {
+            all_.push_back(*connection);
+            visit(*connection);
+        }
+    }
+
+ private:
+    friend class Connection;
+    using List = IntrusiveList<Connection, &Connection::all_hook_>;
+    using IdleList = IntrusiveList<Connection, &Connection::idle_hook_>;
+    static constexpr std::size_t kSlab = 64;
+    union Slot;
+
+    void* take_slot();
+    void set_idle(Connection& connection, bool on) noexcept;
+    void closed(Connection& connection) noexcept;
+    void give_back(Connection& connection) noexcept;
+    void evict(std::size_t count);
+
+    EventLoop& loop_;
+    Log* log_;
+    std::size_t limit_;
+    std::size_t used_ = 0;
+    std::size_t idle_count_ = 0;
+    std::uint64_t evicted_ = 0;
+    std::vector<std::unique_ptr<Slot[]>> slabs_;
+    Slot* free_ = nullptr;
+    std::size_t unburied_ = 0;
+    List all_;
+    IdleList idle_;  // longest idle first
+    Callback<> when_empty_;
+};
+
+}  // namespace berth

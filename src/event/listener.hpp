@@ -1,0 +1,99 @@
+// Listener: one listening socket and what is served on it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/net/address.hpp"
+#include "core/result.hpp"
+#include "core/system/file_descriptor.hpp"
+
+namespace berth {
+
+class Connection;
+class Listener;
+class Session;
+
+// TCP keep-alive probes of `so_keepalive=idle:interval:count`; seconds, 0 leaves the system's value.
+struct KeepaliveProbes {
+    bool on = true;
+    int idle = 0;
+    int interval = 0;
+    int count = 0;
+};
+
+// The parameters of `listen`. Sizes in bytes.
+struct ListenOptions {
+    int backlog = 511;
+    std::optional<int> receive_buffer;
+    std::optional<int> send_buffer;
+    bool ipv6_only = true;
+    bool reuse_port = false;
+    bool deferred = false;        // TCP_DEFER_ACCEPT
+    int fast_open = 0;            // length of the queue; 0 is off
+    bool proxy_protocol = false;  // connections begin with a PROXY header; the session reads it
+    bool bind = false;            // a socket of its own although a wildcard listens on the port
+    std::optional<KeepaliveProbes> keepalive;
+    int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666, as nginx
+};
+
+class Listener {
+ public:
+    // Makes the first session of an accepted connection; null refuses it. `user` is what open_session() was
+    // set with.
+    using OpenSession = std::unique_ptr<Session> (*)(Connection& connection, Listener& listener, void* user);
+
+    Listener(Address address, ListenOptions options);
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    // Closes the socket. The path of a unix socket stays: another process may be serving it; see
+    // remove_unix_path().
+    ~Listener() = default;
+
+    // Opens, binds and listens; the socket is non-blocking and close-on-exec. A unix socket that exists
+    // already is replaced only when nobody answers on it. Errors say what to do about them.
+    Result<void> bind_and_listen();
+
+    // Uses a socket that is listening already (inherited, or received), and applies those options that can be
+    // changed (backlog, buffers, keep-alive, deferred).
+    Result<void> adopt(FileDescriptor fd);
+
+    // Deletes the path of a unix socket; harmless for others.
+    void remove_unix_path() const noexcept;
+
+    // As it was asked for, and as it is (a port that the kernel chose is filled in once it listens).
+    const Address& address() const noexcept { return address_; }
+    const ListenOptions& options() const noexcept { return options_; }
+    ListenOptions& options() noexcept { return options_; }
+    int fd() const noexcept { return fd_.get(); }
+    bool listening() const noexcept { return static_cast<bool>(fd_); }
+    bool inherited() const noexcept { return inherited_; }
+    FileDescriptor release() noexcept { return std::move(fd_); }
+    void close() noexcept { fd_.reset(); }
+
+    void open_session(OpenSession open, void* user) noexcept {
+        open_ = open;
+        user_ = user;
+    }
+    // Null when nothing is served here or the connection is refused.
+    std::unique_ptr<Session> make_session(Connection& connection);
+
+    // The options of an accepted socket that it does not inherit from the listening one (TCP_NODELAY).
+    static void prepare_accepted(int fd, const Address& peer) noexcept;
+
+ private:
+    Result<FileDescriptor> open_socket() const;
+    Result<void> apply_before_bind(int fd) const;
+    Result<void> apply_after_listen(int fd) const;
+    Result<void> clear_stale_unix_path() const;
+
+    Address address_;
+    ListenOptions options_;
+    FileDescriptor fd_;
+    bool inherited_ = false;
+    OpenSession open_ = nullptr;
+    void* user_ = nullptr;
+};
+
+}  // namespace berth

@@ -46,6 +46,8 @@ inline constexpr std::size_t kDecimalDigits = 20;  // enough for every 64-bit nu
 // Writes `value` in decimal at `out` (at least kDecimalDigits bytes, no terminating NUL) and returns the end.
 char* format_decimal(char* out, std::uint64_t value) noexcept;
 char* format_signed(char* out, std::int64_t value) noexcept;
+// The last `digits` decimal digits of `value`, with leading zeros.
+char* format_padded(char* out, std::uint64_t value, unsigned digits) noexcept;
 // Lowercase hexadecimal without leading zeros; at most 16 bytes.
 char* format_hex(char* out, std::uint64_t value) noexcept;
 

@@ -37,6 +37,8 @@ class SyslogSocket {
     const SyslogTarget& target() const noexcept { return target_; }
 
  private:
+    bool reconnect() noexcept;
+
     SyslogTarget target_;
     std::string host_;
     FileDescriptor socket_;

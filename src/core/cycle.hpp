@@ -16,12 +16,12 @@ namespace berth {
 
 // Where a configuration comes from and what its relative paths mean.
 struct CycleOptions {
-    std::string conf_path;          // file or folder, as given with -c
-    std::string prefix;             // with a trailing slash; logs, pid and temporary files stand below it
-    std::string error_log;          // of -e; empty: the built-in path
-    std::string extra_directives;   // of -g
+    std::string conf_path;         // file or folder, as given with -c
+    std::string prefix;            // with a trailing slash; logs, pid and temporary files stand below it
+    std::string error_log;         // of -e; empty: the built-in path
+    std::string extra_directives;  // of -g
     std::uint64_t generation = 1;
-    bool test_only = false;         // -t: check everything, keep nothing
+    bool test_only = false;  // -t: check everything, keep nothing
 };
 
 class Cycle {
@@ -30,15 +30,16 @@ class Cycle {
     Cycle(const Cycle&) = delete;
     Cycle& operator=(const Cycle&) = delete;
 
-    // Reads the files, applies every directive, inherits, and runs the modules' init_cycle. Null when anything is
-    // wrong: the findings are in `diagnostics`. Opens nothing but the configuration itself (modules check the files
-    // they will need), so it may run on a helper thread.
+    // Reads the files, applies every directive, inherits, and runs the modules' init_cycle. Null when
+    // anything is wrong: the findings are in `diagnostics`. Opens nothing but the configuration itself
+    // (modules check the files they will need), so it may run on a helper thread.
     static std::unique_ptr<Cycle> load(CycleOptions options, Diagnostics& diagnostics);
 
     const CycleOptions& options() const noexcept { return options_; }
     std::uint64_t generation() const noexcept { return options_.generation; }
     const std::string& prefix() const noexcept { return options_.prefix; }
-    // The file that was read (when -c named a folder: the one found in it), and its folder with a trailing slash.
+    // The file that was read (when -c named a folder: the one found in it), and its folder with a trailing
+    // slash.
     const std::string& conf_file() const noexcept { return conf_file_; }
     const std::string& conf_folder() const noexcept { return conf_folder_; }
     const ConfigTree& tree() const noexcept { return tree_; }

@@ -16,8 +16,8 @@ namespace http {
 class HttpBuilder;
 }
 
-// A module is a constant named by auto/modules, whose order is the order of filters and of these calls. Every member
-// but the name may be left out.
+// A module is a constant named by auto/modules, whose order is the order of filters and of these calls. Every
+// member but the name may be left out.
 struct Module {
     std::string_view name;
     std::span<const Directive> directives{};

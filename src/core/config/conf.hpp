@@ -1,4 +1,5 @@
-// How a module's configuration structs are created, found and inherited: one slot for each struct, at one level.
+// How a module's configuration structs are created, found and inherited: one slot for each struct, at one
+// level.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +13,20 @@ namespace berth {
 struct Directive;
 class Loader;
 
-// How often a struct exists in a cycle: once, once in a protocol's block (http{}), once a server{}, once a location{}.
+// How often a struct exists in a cycle: once, once in a protocol's block (http{}), once a server{}, once a
+// location{}.
 enum class Level : std::uint8_t { global, main, server, location };
 inline constexpr std::size_t kLevels = 4;
 
-// What is known of one configuration struct. There is exactly one for each struct type; registering the modules
-// gives it its slot.
+// What is known of one configuration struct. There is exactly one for each struct type; registering the
+// modules gives it its slot.
 struct ConfInfo {
     Level level = Level::global;
     int slot = -1;
     void* (*create)(Arena&) = nullptr;
-    void (*merge)(void* inner, const void* outer) = nullptr;    // Conf::merge, for what rows cannot inherit
-    void (*finish)(void* conf, Loader&) = nullptr;              // Conf::finish, after inheritance: checks, compilation
-    std::span<const Directive> rows{};                          // the directives that write to it
+    void (*merge)(void* inner, const void* outer) = nullptr;  // Conf::merge, for what rows cannot inherit
+    void (*finish)(void* conf, Loader&) = nullptr;  // Conf::finish, after inheritance: checks, compilation
+    std::span<const Directive> rows{};              // the directives that write to it
 };
 
 template <class Conf>
@@ -44,19 +46,19 @@ constexpr ConfOps conf_of() {
     ConfOps ops;
     ops.info = &conf_info<Conf>;
     ops.create = [](Arena& arena) -> void* { return arena.create<Conf>(); };
-    if constexpr (requires(Conf& inner, const Conf& outer) { inner.merge(outer); }) {
+    if constexpr (requires(Conf & inner, const Conf& outer) { inner.merge(outer); }) {
         ops.merge = [](void* inner, const void* outer) {
             static_cast<Conf*>(inner)->merge(*static_cast<const Conf*>(outer));
         };
     }
-    if constexpr (requires(Conf& conf, Loader& loader) { conf.finish(loader); }) {
+    if constexpr (requires(Conf & conf, Loader & loader) { conf.finish(loader); }) {
         ops.finish = [](void* conf, Loader& loader) { static_cast<Conf*>(conf)->finish(loader); };
     }
     return ops;
 }
 
-// The structs of one level for one block, by slot. A struct exists only where the block says something about it;
-// inherit() lets the others point at the outer block's. Owned by the cycle's arena.
+// The structs of one level for one block, by slot. A struct exists only where the block says something about
+// it; inherit() lets the others point at the outer block's. Owned by the cycle's arena.
 class ConfSet {
  public:
     explicit ConfSet(Level level) : level_(level) {}

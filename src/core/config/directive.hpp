@@ -1,4 +1,5 @@
-// Directive: one row of a module's table. The row is the parser, the inheritance, the manual and the editor schema.
+// Directive: one row of a module's table. The row is the parser, the inheritance, the manual and the editor
+// schema.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ namespace berth {
 
 class Loader;
 
-// In which blocks a directive may stand, as a set of bits. Each layer names its own blocks: core and event take bits
-// 0–3, http 4–15, stream 16–19, apps 20–23; 24 and up are free for modules from outside the tree.
+// In which blocks a directive may stand, as a set of bits. Each layer names its own blocks: core and event
+// take bits 0–3, http 4–15, stream 16–19, apps 20–23; 24 and up are free for modules from outside the tree.
 using Context = std::uint32_t;
 inline constexpr Context in_main = 1U << 0;
 inline constexpr Context in_events = 1U << 1;
@@ -46,13 +47,16 @@ struct Directive {
     std::string_view help;  // one or more sentences, as the manual prints them
     Kind kind = Kind::text;
     Arity arity;
-    bool repeatable = false;                       // may be written several times in one block
-    Context opens = 0;                             // Kind::block: the context of what stands inside
-    std::span<const std::string_view> choices{};   // Kind::choice: the words; others: words with a meaning of their own
-    ConfInfo* conf = nullptr;                      // which struct it writes to; null: none
-    // Takes the node into `conf` (the current block's, null when the row names none). Problems go to the loader.
+    bool repeatable = false;  // may be written several times in one block
+    Context opens = 0;        // Kind::block: the context of what stands inside
+    std::span<const std::string_view>
+        choices{};             // Kind::choice: the words; others: words with a meaning of their own
+    ConfInfo* conf = nullptr;  // which struct it writes to; null: none
+    // Takes the node into `conf` (the current block's, null when the row names none). Problems go to the
+    // loader.
     void (*apply)(Loader& loader, const Directive& row, const Node& node, void* conf) = nullptr;
-    // Gives an inner block's setting the outer block's value when it was not written. Null: nothing to inherit.
+    // Gives an inner block's setting the outer block's value when it was not written. Null: nothing to
+    // inherit.
     void (*inherit)(void* inner, const void* outer) = nullptr;
     // The default as it would be written; null or empty: there is none.
     std::string (*fallback)(const Directive& row) = nullptr;

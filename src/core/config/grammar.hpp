@@ -56,6 +56,9 @@ class Grammar {
         std::string_view name;
         const Directive* row;
     };
+    std::span<const Entry> entries(std::string_view name) const;
+    std::string origin_of(std::string_view module) const;
+
     std::span<const Module* const> modules_;
     std::vector<Entry> by_name_;  // sorted by name, stable in module order
 };

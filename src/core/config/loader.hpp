@@ -51,8 +51,8 @@ class Loader {
     void warning(const Origin& at, std::string message, std::string hint = {});
     bool failed() const noexcept { return diagnostics_.failed(); }
 
-    // "$a-$b" against the variables of the protocol being read. An unknown variable is reported when its protocol's
-    // block ends, because it may be defined further down.
+    // "$a-$b" against the variables of the protocol being read. An unknown variable is reported when its
+    // protocol's block ends, because it may be defined further down.
     Value compile(const Word& word);
     // The names that compile() looks up; a protocol's block sets them for its children.
     void use_variables(Variables* variables) noexcept { variables_ = variables; }

@@ -45,7 +45,8 @@ bool read_flag(Loader& loader, const Node& node, const Word& word, bool& into) {
     return false;
 }
 
-bool read_number(Loader& loader, const Directive& row, const Node& node, const Word& word, std::int64_t& into) {
+bool read_number(Loader& loader, const Directive& row, const Node& node, const Word& word,
+                 std::int64_t& into) {
     std::optional<std::int64_t> value = parse_signed(word.text);
     if (!value) {
         loader.error(word.at, invalid(node, word), "a whole number is expected");
@@ -65,7 +66,8 @@ bool read_size(Loader& loader, const Directive& row, const Node& node, const Wor
     return within(loader, row, node, word, into, size_text);
 }
 
-bool read_duration(Loader& loader, const Directive& row, const Node& node, const Word& word, std::int64_t& into) {
+bool read_duration(Loader& loader, const Directive& row, const Node& node, const Word& word,
+                   std::int64_t& into) {
     std::optional<std::chrono::milliseconds> value = parse_duration(word.text);
     if (!value) {
         loader.error(word.at, invalid(node, word), "a time is expected: 500ms, 30s, 5m, 1h30m, 1d");
@@ -75,7 +77,8 @@ bool read_duration(Loader& loader, const Directive& row, const Node& node, const
     return within(loader, row, node, word, into, duration_text);
 }
 
-bool read_choice(Loader& loader, const Directive& row, const Node& node, const Word& word, std::size_t& into) {
+bool read_choice(Loader& loader, const Directive& row, const Node& node, const Word& word,
+                 std::size_t& into) {
     auto found = std::ranges::find(row.choices, word.text);
     if (found == row.choices.end()) {
         loader.error(word.at, invalid(node, word), "it is one of: " + list_text(row.choices));
@@ -87,7 +90,8 @@ bool read_choice(Loader& loader, const Directive& row, const Node& node, const W
 
 std::string size_text(std::int64_t bytes) {
     constexpr std::int64_t kKilo = 1024;
-    if (bytes != 0 && bytes % (kKilo * kKilo * kKilo) == 0) return std::to_string(bytes / (kKilo * kKilo * kKilo)) + "g";
+    if (bytes != 0 && bytes % (kKilo * kKilo * kKilo) == 0)
+        return std::to_string(bytes / (kKilo * kKilo * kKilo)) + "g";
     if (bytes != 0 && bytes % (kKilo * kKilo) == 0) return std::to_string(bytes / (kKilo * kKilo)) + "m";
     if (bytes != 0 && bytes % kKilo == 0) return std::to_string(bytes / kKilo) + "k";
     return std::to_string(bytes);
@@ -101,7 +105,8 @@ std::string duration_text(std::int64_t milliseconds) {
     static constexpr Unit units[] = {{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}};
     if (milliseconds == 0) return "0";
     for (const Unit& unit : units) {
-        if (milliseconds % unit.length == 0) return std::to_string(milliseconds / unit.length) + std::string(unit.name);
+        if (milliseconds % unit.length == 0)
+            return std::to_string(milliseconds / unit.length) + std::string(unit.name);
     }
     return std::to_string(milliseconds) + "ms";
 }

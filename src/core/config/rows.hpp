@@ -27,9 +27,11 @@ using TypeOf = typename MemberTraits<decltype(M)>::Type;
 
 // The words of one argument turned into a value; a wrong one is reported, and nothing is returned.
 bool read_flag(Loader& loader, const Node& node, const Word& word, bool& into);
-bool read_number(Loader& loader, const Directive& row, const Node& node, const Word& word, std::int64_t& into);
+bool read_number(Loader& loader, const Directive& row, const Node& node, const Word& word,
+                 std::int64_t& into);
 bool read_size(Loader& loader, const Directive& row, const Node& node, const Word& word, std::int64_t& into);
-bool read_duration(Loader& loader, const Directive& row, const Node& node, const Word& word, std::int64_t& into);
+bool read_duration(Loader& loader, const Directive& row, const Node& node, const Word& word,
+                   std::int64_t& into);
 bool read_choice(Loader& loader, const Directive& row, const Node& node, const Word& word, std::size_t& into);
 
 // How defaults are written.
@@ -77,7 +79,8 @@ struct Between {
 };
 
 template <auto M>
-constexpr Directive number(std::string_view name, Context where, std::string_view help, Between allowed = {}) {
+constexpr Directive number(std::string_view name, Context where, std::string_view help,
+                           Between allowed = {}) {
     using T = TypeOf<M>;
     static_assert(std::integral<T>);
     Directive row = detail::base<M>(name, where, Kind::number, help);
@@ -115,7 +118,8 @@ constexpr Directive size(std::string_view name, Context where, std::string_view 
 }
 
 template <auto M>
-constexpr Directive duration(std::string_view name, Context where, std::string_view help, Between allowed = {}) {
+constexpr Directive duration(std::string_view name, Context where, std::string_view help,
+                             Between allowed = {}) {
     static_assert(std::is_same_v<TypeOf<M>, std::chrono::milliseconds>);
     Directive row = detail::base<M>(name, where, Kind::duration, help);
     row.lowest = allowed.lowest;
@@ -219,8 +223,8 @@ constexpr Directive action(std::string_view name, Context where, Arity arity, st
 
 // A block of directives: void open(Loader&, const Node&), which calls Loader::read_block.
 template <auto Open>
-constexpr Directive block(std::string_view name, Context where, Context opens, Arity arity, std::string_view usage,
-                          std::string_view help) {
+constexpr Directive block(std::string_view name, Context where, Context opens, Arity arity,
+                          std::string_view usage, std::string_view help) {
     Directive row;
     row.name = name;
     row.contexts = where;

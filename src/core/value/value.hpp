@@ -1,4 +1,5 @@
-// Value: a configured text with variables in it ("$scheme://$host/x"), compiled once and evaluated for each request.
+// Value: a configured text with variables in it ("$scheme://$host/x"), compiled once and evaluated for each
+// request.
 #pragma once
 
 #include <string>
@@ -9,16 +10,16 @@
 
 namespace berth {
 
-// Cheap to evaluate when constant (a view of its own text) or a single variable; otherwise the parts are joined in
-// the host's arena. Belongs to a configuration and outlives every request made under it.
+// Cheap to evaluate when constant (a view of its own text) or a single variable; otherwise the parts are
+// joined in the host's arena. Belongs to a configuration and outlives every request made under it.
 class Value {
  public:
     // The empty constant.
     Value() = default;
     explicit Value(std::string constant) : constant_(std::move(constant)) {}
 
-    // Compiles `text`. "$name", "${name}" and "$1" are recognised; a `$` before anything else is an error, and so is
-    // a variable when `variables` is null. `at` is where the text stands.
+    // Compiles `text`. "$name", "${name}" and "$1" are recognised; a `$` before anything else is an error,
+    // and so is a variable when `variables` is null. `at` is where the text stands.
     static Result<Value> compile(std::string_view text, Variables* variables, const Origin& at);
 
     bool is_constant() const noexcept { return parts_.empty(); }

@@ -69,8 +69,9 @@ void Variables::check(Diagnostics& diagnostics) {
     for (Variable& variable : used_) {
         if (connect(variable)) continue;
         std::string_view similar = closest(names, variable.name);
-        diagnostics.error(variable.first_use, "unknown variable \"$" + variable.name + "\"",
-                          similar.empty() ? std::string() : "did you mean \"$" + std::string(similar) + "\"?");
+        diagnostics.error(
+            variable.first_use, "unknown variable \"$" + variable.name + "\"",
+            similar.empty() ? std::string() : "did you mean \"$" + std::string(similar) + "\"?");
     }
 }
 

@@ -1,4 +1,5 @@
-// Variables: the names a configuration may write with a `$`, and how each is computed for one request or session.
+// Variables: the names a configuration may write with a `$`, and how each is computed for one request or
+// session.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ namespace berth {
 class Diagnostics;
 class VariableHost;
 
-// What a variable came to. `found` is false when there is nothing of that name ("$arg_x" without ?x=), which logs
-// print as "-" and values take as empty. The text lives as long as the host's arena, or longer.
+// What a variable came to. `found` is false when there is nothing of that name ("$arg_x" without ?x=), which
+// logs print as "-" and values take as empty. The text lives as long as the host's arena, or longer.
 struct VariableText {
     std::string_view text;
     bool found = true;
@@ -27,8 +28,8 @@ struct VariableText {
     static VariableText missing() { return {{}, false}; }
 };
 
-// Computes a variable. `data` is what it was registered with; for a prefix variable it points at the rest of the
-// name (a NUL-terminated string that lives as long as the registry).
+// Computes a variable. `data` is what it was registered with; for a prefix variable it points at the rest of
+// the name (a NUL-terminated string that lives as long as the registry).
 using VariableGetter = VariableText (*)(VariableHost& host, std::uintptr_t data);
 // Takes an assignment (`set $limit_rate 4k`), for the few variables that do something with it.
 using VariableSetter = void (*)(VariableHost& host, std::string_view text, std::uintptr_t data);
@@ -47,8 +48,9 @@ struct Variable {
     Origin first_use;  // for the report when nobody defines it
 };
 
-// The variables of one protocol in one configuration. Filled and looked up while the configuration is loaded; after
-// check() only read. Only names that are used get an index, so a request pays for those alone. Not movable.
+// The variables of one protocol in one configuration. Filled and looked up while the configuration is loaded;
+// after check() only read. Only names that are used get an index, so a request pays for those alone. Not
+// movable.
 class Variables {
  public:
     Variables() = default;
@@ -71,7 +73,8 @@ class Variables {
     // After check().
     const Variable& used(int index) const { return used_[static_cast<std::size_t>(index)]; }
     std::size_t used_count() const noexcept { return used_.size(); }
-    // The definition of a name, used or not; null when there is none. Prefix variables are found only when used.
+    // The definition of a name, used or not; null when there is none. Prefix variables are found only when
+    // used.
     const Variable* find(std::string_view name) const;
     // The index of a used name; -1 when nobody uses it.
     int find_index(std::string_view name) const;
@@ -91,8 +94,8 @@ class Variables {
     std::deque<std::string> rests_;
 };
 
-// What variables are computed for: the base of a request and of a stream session. Remembers computed variables and
-// the captures of the last regular expression.
+// What variables are computed for: the base of a request and of a stream session. Remembers computed
+// variables and the captures of the last regular expression.
 class VariableHost {
  public:
     explicit VariableHost(Arena& arena) : value_arena_(&arena) {}
@@ -108,8 +111,8 @@ class VariableHost {
     VariableText variable(int index);
     // By name, for those found at run time (SSI); unknown names are missing.
     VariableText variable(std::string_view name);
-    // Gives a variable a value for the rest of the request (`set`, named captures). The text must live as long as the
-    // arena.
+    // Gives a variable a value for the rest of the request (`set`, named captures). The text must live as
+    // long as the arena.
     void assign(int index, std::string_view text);
     // Forgets a remembered value, so that it is computed again.
     void forget(int index) noexcept;

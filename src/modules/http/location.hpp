@@ -1,0 +1,67 @@
+// Location: one location{} block, and the rules by which a URI finds its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/conf.hpp"
+#include "core/config/tree.hpp"
+#include "core/regex/regex.hpp"
+#include "core/text/prefix_map.hpp"
+#include "core/text/string_map.hpp"
+#include "event/async/async.hpp"
+#include "modules/http/verdict.hpp"
+
+namespace berth::http {
+
+class Request;
+struct Location;
+
+// Answers instead of the content phase's handlers (proxy_pass, status). `conf` is what it was set with.
+struct ContentHandler {
+    Async<Verdict> (*run)(Request& request, const void* conf) = nullptr;
+    const void* conf = nullptr;
+    // Requests for the location's name without its final slash are sent there ("/app" to "/app/").
+    bool adds_slash = false;
+};
+
+// The locations of one block. find() follows nginx: an exact one; else the longest prefix and what is nested
+// in it; unless that says ^~, the first regular expression in order; else the prefix.
+class Locations {
+ public:
+    // Return false when an equal one is there already. The location must outlive this.
+    bool add_exact(std::string_view uri, Location& location);
+    bool add_prefix(std::string_view uri, Location& location);
+    bool add_named(std::string_view name, Location& location);
+    void add_regex(Location& location);
+
+    // The location for a URI; null when the enclosing block itself is meant. A regular expression's captures
+    // go to the request.
+    Location* find(Request& request, std::string_view uri) const;
+    Location* named(std::string_view name) const;
+
+ private:
+    std::unique_ptr<PrefixMap<Location*>> prefixes_;
+    std::unique_ptr<PrefixMap<Location*>> exact_;
+    std::vector<Location*> regexes_;
+    std::vector<std::pair<std::string, Location*>> named_;
+};
+
+struct Location {
+    enum class Kind : std::uint8_t { root, prefix, prefix_final, exact, regex, named, condition };
+
+    ConfSet settings{Level::location};
+    Kind kind = Kind::root;
+    std::string name;  // without its modifier
+    std::unique_ptr<Regex> regex;
+    std::vector<int> capture_variables;  // by group: index of the variable a named group sets, or -1
+    ContentHandler content;
+    Locations inner;
+    Location* outer = nullptr;
+    Origin at;
+    bool internal_only = false;
+};
+
+}  // namespace berth::http

@@ -1,0 +1,32 @@
+// AcceptStrategy: how one worker gets its share of the connections of one listening socket.
+#pragma once
+
+#include <memory>
+
+#include "event/listener.hpp"
+#include "event/process/scoreboard.hpp"
+
+namespace berth {
+
+class Worker;
+
+// One object for each listener of a worker. Everything is called on the worker's loop. Destroying it ends
+// accepting.
+class AcceptStrategy {
+ public:
+    virtual ~AcceptStrategy() = default;
+
+    // Begins to accept.
+    virtual Result<void> arm() = 0;
+    // Stops for a while, and goes on: connections wait in the kernel's backlog or with other workers.
+    virtual void pause() noexcept = 0;
+    virtual void resume() noexcept = 0;
+    // Something may be waiting that the kernel told nobody about: look.
+    virtual void nudge() = 0;
+};
+
+// strategy=shared: all workers watch the one socket (accept_mutex says how).
+std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener,
+                                                     ListenerCounters& counters);
+
+}  // namespace berth

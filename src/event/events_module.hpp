@@ -1,0 +1,30 @@
+// EventsConf: what events{} says: the poller, how many connections, and how they are accepted.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/config/directive.hpp"
+#include "core/config/setting.hpp"
+#include "core/net/cidr.hpp"
+
+namespace berth {
+
+// How workers that share a listening socket take turns. on: as exclusive, which keeps its promise (one worker
+// woken for a connection) without a lock.
+enum class AcceptMutex : std::uint8_t { off, on, exclusive };
+
+// Global. Times in milliseconds.
+struct EventsConf {
+    Setting<std::string> use{""};  // empty: the best there is
+    Setting<std::size_t> worker_connections{512};
+    Setting<bool> multi_accept{false};
+    Setting<AcceptMutex> accept_mutex{AcceptMutex::exclusive};
+    Setting<std::chrono::milliseconds> accept_mutex_delay{std::chrono::milliseconds(500)};
+    Setting<std::string> accept_strategy{"shared"};
+    Setting<std::vector<Cidr>> debug_connection;
+};
+
+}  // namespace berth

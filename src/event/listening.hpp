@@ -1,0 +1,43 @@
+// Listening: the addresses one configuration wants to be served, and by whom.
+#pragma once
+
+#include <deque>
+
+#include "core/config/tree.hpp"
+#include "core/net/address.hpp"
+#include "core/result.hpp"
+#include "event/listener.hpp"
+
+namespace berth {
+
+// A global conf: cycle.own<Listening>() while the configuration is loaded, cycle.conf<Listening>() later. The
+// master binds one socket for each entry, before it forks; a socket that an earlier generation (or an earlier
+// binary) listens on at the same address is used again. Nothing else is ever bound.
+struct Listening {
+    struct Entry {
+        Address address;
+        ListenOptions options;
+        // Makes the first session of each connection accepted here, in the workers of this configuration.
+        // `user` is the protocol's own: what it finds its servers by.
+        Listener::OpenSession open = nullptr;
+        void* user = nullptr;
+        bool has_options = false;  // some `listen` wrote options for the socket
+        Origin at;                 // where it was first asked for
+    };
+
+    // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.
+    // `options` is null when this `listen` says nothing about the socket itself. Errors: the address is
+    // served by another protocol (`open` differs), or socket options are written a second time.
+    //
+    // Linux cannot bind a port both on a wildcard and on one of its addresses: the protocol asks only for the
+    // wildcard and tells the addresses apart by Connection::local().
+    Result<Entry*> add(const Address& address, const ListenOptions* options, Listener::OpenSession open,
+                       const Origin& at = {});
+
+    // Null when nobody asked for it.
+    const Entry* find(const Address& address) const noexcept;
+
+    std::deque<Entry> entries;
+};
+
+}  // namespace berth

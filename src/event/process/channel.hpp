@@ -1,0 +1,88 @@
+// Channel: typed, versioned messages between the master and one child, with descriptors.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "core/system/file_descriptor.hpp"
+#include "event/loop.hpp"
+
+namespace berth {
+
+enum class MessageType : std::uint16_t {
+    online = 1,  // master: the generation is complete, accept
+    listen,      // worker asks for a listener (queryServer); master: its answer
+    newconn,     // master: a connection, handed over
+    ack,         // worker: taken
+    nack,        // worker: not taken, or its descriptor was lost on the way
+    disconnect,  // worker: accepts no more
+    quit,        // master: drain and end; payload "polite" or "now"
+    reopen,      // master: a log file's new descriptor; payload its path
+    ready,       // worker: has started, waits for `online`
+    nudge,       // master: look at the shared listeners
+    stats,       // worker: numbers that are not in the scoreboard
+};
+
+struct Message {
+    MessageType type{};
+    std::string_view payload;  // valid during the callback
+    FileDescriptor fd;         // the callback may take it
+    bool fd_lost = false;      // one was sent, but there was no room for it here (MSG_CTRUNC)
+};
+
+// One end of a SOCK_SEQPACKET pair: messages arrive whole, in order, and sending never blocks. Messages of a
+// newer version or an unknown type are counted and ignored. Its owner must not destroy it from inside a
+// callback, but may close() it there.
+class Channel {
+ public:
+    static constexpr std::size_t kMaxPayload = 8192;
+
+    struct Ends {
+        FileDescriptor master;
+        FileDescriptor child;
+    };
+    static Result<Ends> make_ends();
+
+    // `message` is called for each; `closed` once, when the other end is gone.
+    Channel(EventLoop& loop, FileDescriptor end, Callback<Message&> message, Callback<> closed);
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    Result<void> start();
+    // Queued when the socket is full; `fd` is duplicated then, so the caller's is free either way. False when
+    // the channel is closed, or the payload too long.
+    bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+
+    bool open() const noexcept { return static_cast<bool>(fd_); }
+    void close() noexcept;
+    std::size_t queued() const noexcept { return queue_.size(); }
+    std::uint64_t ignored() const noexcept { return ignored_; }  // unknown, malformed or of a newer version
+    std::uint64_t lost_descriptors() const noexcept { return lost_descriptors_; }
+
+ private:
+    struct Packet {
+        std::string bytes;
+        FileDescriptor fd;
+    };
+    enum class Sent : std::uint8_t { yes, full, failed };
+
+    Sent transmit(std::string_view bytes, int fd);
+    void on_ready(Readiness readiness);
+    bool receive();
+    void flush();
+    void lost();
+
+    EventLoop& loop_;
+    FileDescriptor fd_;
+    Callback<Message&> message_;
+    Callback<> closed_;
+    std::deque<Packet> queue_;
+    std::uint64_t ignored_ = 0;
+    std::uint64_t lost_descriptors_ = 0;
+    Watcher watcher_;
+};
+
+}  // namespace berth

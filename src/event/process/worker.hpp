@@ -1,0 +1,100 @@
+// Worker: one configuration being served on one loop. What modules see of the process they run in.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/cycle.hpp"
+#include "event/connection_pool.hpp"
+#include "event/loop.hpp"
+#include "event/process/scoreboard.hpp"
+#include "event/thread_pool.hpp"
+
+namespace berth {
+
+class AcceptStrategy;
+class ListenerSet;
+
+// Which worker it is. Slots (0 … worker_processes-1) are used again by the worker that replaces one, and by
+// those of the next generation; ids never.
+struct WorkerIdentity {
+    unsigned slot = 0;
+    std::uint64_t id = 0;
+    std::uint64_t generation = 1;
+};
+
+// How a worker ends. politely: idle connections stay open for worker_idle_drain, so that their next answer
+// can say "Connection: close" (the reload). at_once: idle connections are closed now (the whole server is
+// quitting).
+enum class Drain : std::uint8_t { politely, at_once };
+
+// Normally the only one in its process. With `master_process off` a reload puts a second one beside it on the
+// same loop, while the old one drains: modules keep what belongs to a worker with the worker, not in globals.
+class Worker {
+ public:
+    // The cycle, the listeners and the scoreboard's row outlive the worker; so does the loop.
+    Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, ScoreboardRow& row,
+           ListenerSet& listeners);
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    ~Worker();
+
+    EventLoop& loop() const noexcept { return loop_; }
+    const Cycle& cycle() const noexcept { return cycle_; }
+    Log& log() const noexcept { return cycle_.log(); }
+    ConnectionPool& connections() noexcept { return connections_; }
+    // The pool of that name (`thread_pool NAME …`); null when the configuration has none. "default" always
+    // exists.
+    ThreadPool* thread_pool(std::string_view name = "default") noexcept;
+
+    unsigned slot() const noexcept { return identity_.slot; }
+    std::uint64_t id() const noexcept { return identity_.id; }
+    std::uint64_t generation() const noexcept { return identity_.generation; }
+    // It accepts no more. Answers close their connections; what is under way is finished.
+    bool draining() const noexcept { return draining_; }
+    // This worker's counters in memory that all processes see.
+    ScoreboardRow& row() noexcept { return row_; }
+
+    // --- what its process does with it; not for modules
+
+    // Runs the modules' start_worker. After an error the worker is only good for destruction.
+    Result<void> start();
+    // Begins to accept on every listener of the configuration.
+    void accept_connections();
+    // Accepts what waits on the shared listeners, although the kernel woke somebody else for it.
+    void nudge();
+    // Stops accepting and lets the connections come to their end; `ended` is called once, when none is left:
+    // from this call if that is so already. Called again it can only become stricter.
+    void drain(Drain how, Callback<> ended);
+    // Closes everything now.
+    void stop();
+
+ private:
+    void end_idle_drain();
+    void end_shutdown();
+    void close_unused();
+    void finished();
+    void tick();
+
+    EventLoop& loop_;
+    const Cycle& cycle_;
+    WorkerIdentity identity_;
+    ScoreboardRow& row_;
+    ListenerSet& listeners_;
+    ConnectionPool connections_;
+    std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
+    std::vector<std::unique_ptr<AcceptStrategy>> acceptors_;
+    bool started_ = false;
+    bool draining_ = false;
+    bool at_once_ = false;
+    Callback<> ended_;
+    Timer idle_drain_;
+    Timer shutdown_;
+    Timer tick_;
+};
+
+}  // namespace berth

@@ -167,7 +167,7 @@ fuzz-run: $(FUZZ_PROGRAMS)
 
 # ---- measuring, checking, installing -------------------------------------------------------------------------------
 
-.PHONY: bench bench-quick lint install uninstall clean distclean help
+.PHONY: bench bench-quick lint format install uninstall clean distclean help
 bench: all
 	@BERTH_SERVER=$(abspath $(OBJS)/server) tests/bench/run
 
@@ -176,6 +176,9 @@ bench-quick: all
 
 lint: $(OBJS)/modules.cpp
 	@OBJS=$(OBJS) auto/lint/run
+
+format:
+	@auto/lint/run format
 
 install: $(OBJS)/server
 	@SERVER=$(OBJS)/server PREFIX='$(PREFIX)' SBIN_PATH='$(SBIN_PATH)' CONF_PATH='$(CONF_PATH)' PID_PATH='$(PID_PATH)' \
@@ -198,7 +201,7 @@ help:
 	@echo 'make              the server: $(or $(SERVER),$(OBJS)/server)'
 	@echo 'make test         unit and integration tests; POLLER=poll, TESTS=GTEST_FILTER'
 	@echo 'make test-long    the same, and the long ones'
-	@echo 'make lint         format, clang-tidy, await rule, layers, lengths'
+	@echo 'make lint         format, clang-tidy, await rule, layers, lengths; make format'
 	@echo 'make fuzz         every fuzz program; FUZZ_SECONDS=60'
 	@echo 'make bench        the measurements beside nginx; bench-quick for a first impression'
 	@echo 'make install      to $(PREFIX); DESTDIR=DIR puts a folder in front'

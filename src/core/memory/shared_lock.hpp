@@ -19,6 +19,10 @@ class SharedLock {
     class [[nodiscard]] Guard {
      public:
         explicit Guard(SharedLock& lock) noexcept;
+        // As above; repair(subject) is called under the lock when it was recovered.
+        Guard(SharedLock& lock, void (*repair)(void*) noexcept, void* subject) noexcept : Guard(lock) {
+            if (recovered_) repair(subject);
+        }
         Guard(const Guard&) = delete;
         Guard& operator=(const Guard&) = delete;
         ~Guard();

@@ -21,8 +21,8 @@ class Zone {
  public:
     static constexpr std::size_t kSmallest = Slab::kMinimum;
 
-    // A new zone of `size` bytes (rounded up to pages), bookkeeping included. Fails below kSmallest, or with
-    // mmap(2)'s error.
+    // A new zone of `size` bytes (rounded up to pages), the slab's bookkeeping included. Fails below
+    // kSmallest, or with mmap(2)'s error.
     static Result<Zone> create(std::string_view name, std::size_t size);
 
     Zone(Zone&& other) noexcept;

@@ -69,13 +69,13 @@ class Walk {
             trail_.emplace_back(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
             if (!trail_.back()) return {};
         }
-        const bool slash = path.ends_with('/');
+        const bool directory = path.ends_with('/');
         std::string last = ".";  // "/", or a path that ends in a slash, names the directory itself
         while (!path.empty()) {
             const std::size_t slash = std::min(path.find('/'), path.size());
             const std::string component(path.substr(0, slash));
             path.remove_prefix(std::min(slash + 1, path.size()));
-            const bool more = !path.empty() || slash;
+            const bool more = !path.empty() || directory;
             if (component.empty() || component == ".") continue;
             if (!more && component != "..") {
                 last = component;

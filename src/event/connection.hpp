@@ -15,6 +15,7 @@
 #include "core/net/address.hpp"
 #include "core/system/file_descriptor.hpp"
 #include "event/async/async.hpp"
+#include "event/async/awaiters.hpp"
 #include "event/loop.hpp"
 #include "event/session.hpp"
 #include "event/transport.hpp"
@@ -54,7 +55,9 @@ class Connection final : public LogContext, private Buried {
     void set_transport(TransportPtr transport) noexcept { transport_ = std::move(transport); }
 
     // --- bytes
-    // As Transport::recv() and send(), counted. After would_block the session is told when it can go on.
+    // As Transport::recv() and send(), counted. After would_block the session is told when it can go on. One
+    // read empties most sockets, and recv() notices: `while (connection.maybe_readable())` saves the read
+    // that would only block.
     IoResult recv(std::span<char> into);
     IoResult send(Chain& chain, std::size_t limit = Transport::kNoLimit);
     // Puts bytes back: the next recv() gives them first. For a session that read more than was meant for it.
@@ -62,9 +65,10 @@ class Connection final : public LogContext, private Buried {
     void unread(std::string_view bytes);
     std::string take_unread() noexcept;
     bool has_unread() const noexcept { return unread_ != nullptr; }
-    // True when a recv() may give something: no would_block since the last event.
-    bool maybe_readable() const noexcept { return readable_; }
-    bool maybe_writable() const noexcept { return writable_; }
+    // True when a recv() may give something: it has not said would_block since the last event, or bytes wait
+    // here.
+    bool maybe_readable() const noexcept;
+    bool maybe_writable() const noexcept { return writable_ && !closed_; }
     // The peer has sent its end, or the connection broke (EPOLLRDHUP, EPOLLERR); bytes may stand before it.
     bool peer_closed() const noexcept { return peer_closed_; }
     // Has on_readable() called later in this turn if there may be something to read: after a pause
@@ -102,28 +106,31 @@ class Connection final : public LogContext, private Buried {
     // --- waiting, for coroutines; at most one waiter a direction, and while there is one the session is not
     // told. Wake w = co_await connection.readable(60s);  A negative time means no limit. It is ready at once
     // when recv() (send()) has not said would_block since the last event.
-    class Wait {
+    // One whose connection is closed wakes with Wake::closed: the connection exists until the coroutine's
+    // next wait.
+    class Wait : public Waiter {
      public:
         Wait(Connection& connection, bool write, Duration time) noexcept
             : connection_(connection), write_(write), time_(time), timer_(Callback<>(&expired, this)) {}
-        Wait(const Wait&) = delete;
-        Wait& operator=(const Wait&) = delete;
-        ~Wait();
-        bool await_ready() const noexcept;
+        ~Wait() { detach(); }
+        bool await_ready() noexcept;
         bool await_suspend(std::coroutine_handle<> waiting);
-        Wake await_resume() const noexcept { return wake_; }
+        Wake await_resume() noexcept {
+            detach();
+            return wake_;
+        }
 
      private:
         friend class Connection;
         static void expired(void* self);
-        void resume(Wake wake);
+        void detach() noexcept;
+        void wake(Wake wake);
 
         Connection& connection_;
         bool write_;
-        bool waits_ = false;
+        bool attached_ = false;
         Wake wake_ = Wake::ready;
         Duration time_;
-        std::coroutine_handle<> waiting_;
         Timer timer_;
     };
     Wait readable(Duration time = Duration(-1)) noexcept { return Wait(*this, false, time); }
@@ -142,7 +149,8 @@ class Connection final : public LogContext, private Buried {
     void on_ready(Readiness readiness);
     void on_timer();
     void on_poke();
-    void end() noexcept;
+    Wait*& waiter(bool write) noexcept { return write ? write_wait_ : read_wait_; }
+    void after_recv(const IoResult& result) noexcept;
 
     bool readable_ = false;
     bool writable_ = true;

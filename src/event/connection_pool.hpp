@@ -67,7 +67,7 @@ class ConnectionPool {
     using List = IntrusiveList<Connection, &Connection::all_hook_>;
     using IdleList = IntrusiveList<Connection, &Connection::idle_hook_>;
     static constexpr std::size_t kSlab = 64;
-    union Slot;
+    union Slot;  // a connection, or a link of the free list
 
     void* take_slot();
     void set_idle(Connection& connection, bool on) noexcept;

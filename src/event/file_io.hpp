@@ -39,8 +39,8 @@ struct FileBytes {
 // page cache.
 Async<Result<FileBytes>> read_file(Scope& scope, ThreadPool& pool, int fd, off_t offset, std::size_t size);
 
-// True when a byte of the range's first and last page can be had without waiting for the disk: sendfile(2) of
-// it will hardly block. A file system that cannot tell counts as resident.
+// True when the range can probably be had without waiting for the disk (a byte in every 128 KiB and the last
+// one were probed): sendfile(2) of it will hardly block. A file system that cannot tell counts as resident.
 bool resident(int fd, off_t offset, std::size_t size) noexcept;
 
 // Reads the range into the page cache, on the pool, so that a sendfile(2) after it does not block. Ready at

@@ -38,6 +38,8 @@ struct ListenOptions {
     int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666, as nginx
 };
 
+// Accepted sockets inherit (on Linux) TCP_NODELAY, buffer sizes and keep-alive from it: they need no call of
+// their own.
 class Listener {
  public:
     // Makes the first session of an accepted connection; null refuses it. `user` is what open_session() was
@@ -79,14 +81,10 @@ class Listener {
     // Null when nothing is served here or the connection is refused.
     std::unique_ptr<Session> make_session(Connection& connection);
 
-    // The options of an accepted socket that it does not inherit from the listening one (TCP_NODELAY).
-    static void prepare_accepted(int fd, const Address& peer) noexcept;
-
  private:
-    Result<FileDescriptor> open_socket() const;
-    Result<void> apply_before_bind(int fd) const;
-    Result<void> apply_after_listen(int fd) const;
-    Result<void> clear_stale_unix_path() const;
+    Result<void> prepare_bind(int fd) const;
+    Result<void> bind_socket(int fd) const;
+    Result<void> start_listening(int fd) const;
 
     Address address_;
     ListenOptions options_;

@@ -112,7 +112,7 @@ class EventLoop {
     void post_from_thread(RemoteTask& task) noexcept;
 
     // Destroys it at the end of this turn, in the order of burial: the only way that anything dies which may
-    // be on the stack. Once only for each.
+    // be on the stack. Once only for each. What destructors bury goes at the end of the next turn.
     void bury(Buried& buried) noexcept;
 
     // Runs turns until stop().
@@ -121,6 +121,10 @@ class EventLoop {
     void run_once(Duration longest = Duration(-1));
     // Ends run() after the current turn.
     void stop() noexcept { stopping_ = true; }
+
+    // Outside of a turn only: runs what is posted and buries, until nothing is left to bury. For destructors
+    // of what closes things on this loop.
+    void settle() noexcept;
 
     // In a forked child, on the loop it was born with: forgets everything without touching the kernel objects
     // that it shares with its parent, closes the poller, and leaves a loop that only destruction is good for.
@@ -142,9 +146,10 @@ class EventLoop {
     EventLoop(std::unique_ptr<Poller> poller, FileDescriptor wakeup);
     Duration timeout(Duration longest) const noexcept;
     void deliver(const ReadyEvent& event);
-    void run_posted();
+    std::size_t run_posted();
     void run_remote(Readiness);
-    void bury_all() noexcept;
+    void bury_batch() noexcept;
+    void forget_watchers() noexcept;
 
     std::unique_ptr<Poller> poller_;
     TimePoint now_;

@@ -13,7 +13,8 @@ class Connection;
 // use the connection.
 class Session : public Buried {
  public:
-    // It has become the connection's session. There may be bytes to read already: recv() tells.
+    // It has become the connection's session. If there may be bytes to read already, on_readable() follows in
+    // this turn.
     virtual void on_start() {}
     // Bytes, the end of the stream or an error are there: recv() until would_block. Told once; see
     // Connection::poke().

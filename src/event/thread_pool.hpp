@@ -73,6 +73,7 @@ class ThreadPool {
     friend class JobWait;
 
     bool enqueue(Job& job, EventLoop& loop, Callback<> finished);
+    bool add_thread();
     void work() noexcept;
 
     const std::size_t thread_limit_;

@@ -70,6 +70,9 @@ class TimerQueue {
     // Fires what is due at `now`, in order of deadline; returns how many. Not re-entrant.
     std::size_t fire(TimePoint now);
 
+    // Disarms all.
+    void clear() noexcept;
+
     std::size_t size() const noexcept { return heap_.size(); }
 
  private:

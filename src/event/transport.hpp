@@ -16,12 +16,15 @@ struct IoResult {
     State state = State::ok;
     int error_number = 0;  // errno, of State::error
     std::size_t bytes = 0;
+    bool drained = false;  // of recv(): the socket has no more at the moment; trying again would only block
 
-    static IoResult done(std::size_t bytes) noexcept { return {State::ok, 0, bytes}; }
-    static IoResult blocked(std::size_t bytes = 0) noexcept { return {State::would_block, 0, bytes}; }
-    static IoResult end() noexcept { return {State::closed, 0, 0}; }
+    static IoResult done(std::size_t bytes, bool drained = false) noexcept {
+        return {State::ok, 0, bytes, drained};
+    }
+    static IoResult blocked(std::size_t bytes = 0) noexcept { return {State::would_block, 0, bytes, true}; }
+    static IoResult end() noexcept { return {State::closed, 0, 0, false}; }
     static IoResult failed(int error_number, std::size_t bytes = 0) noexcept {
-        return {State::error, error_number, bytes};
+        return {State::error, error_number, bytes, false};
     }
 
     bool ok() const noexcept { return state == State::ok; }

@@ -26,11 +26,12 @@ class Waiter : public Task {
  protected:
     void suspend(std::coroutine_handle<> waiting) noexcept { waiting_ = waiting; }
 
- private:
+    // Runs the coroutine; only from the loop's own stack.
     static void resume(void* self) {
         internal::trampoline(internal::resumption(static_cast<Waiter*>(self)->waiting_));
     }
 
+ private:
     std::coroutine_handle<> waiting_;
 };
 

@@ -1,0 +1,150 @@
+// Slots for connections, and the eviction of idle ones.
+#include "event/connection_pool.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <new>
+
+namespace berth {
+
+namespace {
+
+constexpr std::size_t kShortOf = 16;    // eviction begins when a sixteenth of the slots is left
+constexpr std::size_t kEvictMost = 32;  // in one go
+
+std::atomic<std::uint64_t> last_number{0};
+
+}  // namespace
+
+union ConnectionPool::Slot {
+    Slot* next;
+    alignas(Connection) std::byte storage[sizeof(Connection)];
+};
+
+ConnectionPool::ConnectionPool(EventLoop& loop, std::size_t limit, Log* log)
+    : loop_(loop), log_(log), limit_(limit) {}
+
+ConnectionPool::~ConnectionPool() {
+    when_empty_ = Callback<>();
+    for_each([](Connection& connection) { connection.close(); });
+    if (unburied_ > 0) loop_.settle();
+}
+
+Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* listener) {
+    if (free() <= limit_ / kShortOf) evict(std::min(kEvictMost, idle_count_ / 8 + 1));
+    if (used_ >= limit_) {
+        errno = ENOBUFS;
+        return nullptr;
+    }
+    void* slot = take_slot();
+    const std::uint64_t number = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
+    auto* connection = new (slot) Connection(*this, std::move(fd), std::move(peer), number);
+    connection->listener_ = listener;
+    ++used_;
+    ++unburied_;
+    all_.push_back(*connection);
+    if (auto watched = loop_.watch(connection->watcher_); !watched) {
+        connection->close();
+        errno = watched.error().code;
+        return nullptr;
+    }
+    return connection;
+}
+
+Connection* ConnectionPool::connect(const Address& to, const Address& from) {
+    FileDescriptor fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return nullptr;
+    const int on = 1;
+    if (!to.is_unix()) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (from.specified()) {
+        // The port is chosen at connect(), by the four-tuple: more outgoing connections than ports.
+        if (from.port() == 0) ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (::bind(fd.get(), from.data(), from.length()) != 0) return nullptr;
+    }
+    if (::connect(fd.get(), to.data(), to.length()) != 0 && errno != EINPROGRESS) return nullptr;
+    Connection* connection = open(std::move(fd), to);
+    if (connection != nullptr) connection->writable_ = false;
+    return connection;
+}
+
+int ConnectionPool::connect_error(const Connection& connection) noexcept {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(connection.fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+    return error;
+}
+
+void* ConnectionPool::take_slot() {
+    if (free_ == nullptr) {
+        slabs_.push_back(std::make_unique<Slot[]>(kSlab));
+        for (std::size_t i = kSlab; i > 0; --i) {
+            Slot& slot = slabs_.back()[i - 1];
+            slot.next = free_;
+            free_ = &slot;
+        }
+    }
+    Slot* slot = free_;
+    free_ = slot->next;
+    return slot;
+}
+
+void ConnectionPool::give_back(Connection& connection) noexcept {
+    connection.~Connection();
+    auto* slot = reinterpret_cast<Slot*>(&connection);
+    slot->next = free_;
+    free_ = slot;
+    --unburied_;
+}
+
+void ConnectionPool::set_idle(Connection& connection, bool on) noexcept {
+    if (connection.is_idle()) {
+        connection.idle_hook_.unlink();
+        --idle_count_;
+    }
+    if (!on) return;
+    idle_.push_back(connection);
+    ++idle_count_;
+}
+
+void ConnectionPool::closed(Connection& connection) noexcept {
+    connection.all_hook_.unlink();
+    if (--used_ == 0 && when_empty_) std::exchange(when_empty_, Callback<>())();
+}
+
+void ConnectionPool::evict(std::size_t count) {
+    for (; count > 0 && idle_count_ > 0; --count) {
+        Connection& connection = *idle_.front();
+        set_idle(connection, false);
+        ++evicted_;
+        if (connection.session() != nullptr) {
+            connection.session()->on_evict();
+        } else {
+            connection.close();
+        }
+    }
+}
+
+void ConnectionPool::drain() {
+    for_each([](Connection& connection) {
+        if (connection.session() != nullptr) connection.session()->on_drain();
+    });
+}
+
+void ConnectionPool::close_idle() {
+    while (Connection* connection = idle_.front()) {
+        set_idle(*connection, false);
+        connection->close();
+    }
+}
+
+void ConnectionPool::when_empty(Callback<> empty) {
+    if (used_ == 0) return empty();
+    when_empty_ = empty;
+}
+
+}  // namespace berth

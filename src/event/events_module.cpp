@@ -1,0 +1,81 @@
+// The events{} block and its directives.
+#include "event/events_module.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/config/rows.hpp"
+#include "core/module.hpp"
+
+namespace berth {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+void open_events(Loader& loader, const Node& node) {
+    Block inner;
+    inner.context = in_events;
+    loader.read_block(node, inner);
+}
+
+constexpr std::array kPollers = {"epoll"sv, "poll"sv};
+
+void take_use(Loader& loader, const Node& node, Setting<std::string>& into) {
+    const Word& word = node.args[0];
+    if (std::ranges::find(kPollers, word.text) != kPollers.end()) return into.set(word.text);
+    loader.error(word.at, "unknown poller \"" + word.text + "\" in \"use\"", "it is one of: epoll, poll");
+}
+
+void take_strategy(Loader& loader, const Node& node, Setting<std::string>& into) {
+    const Word& word = node.args[0];
+    if (word.text == "shared") return into.set(word.text);
+    loader.error(word.at, "accept strategy \"" + word.text + "\" is not in this build", "\"shared\" is");
+}
+
+void take_debug_connection(Loader& loader, const Node& node, Setting<std::vector<Cidr>>& into) {
+    const Word& word = node.args[0];
+    Result<Cidr> network = Cidr::parse(word.text);
+    if (network) {
+        into.edit().push_back(*network);
+    } else {
+        loader.error(word.at, network.error().message, "an address or a network: 10.0.0.0/8");
+    }
+}
+
+constexpr std::array kMutex = {"off"sv, "on"sv, "exclusive"sv};
+
+using C = EventsConf;
+constexpr Directive directives[] = {
+    rows::block<open_events>("events", in_main, in_events, {0, 0}, "",
+                             "How connections are waited for and accepted."),
+    rows::custom<&C::use, take_use>(
+        "use", in_events, {1, 1}, "epoll | poll",
+        "The kernel interface that tells what is ready. The best there is, unless set."),
+    rows::number<&C::worker_connections>(
+        "worker_connections", in_events,
+        "How many connections a worker may have open at once, those to other "
+        "servers included. When they run short, the longest idle ones are closed.",
+        {1, 1'000'000'000}),
+    rows::flag<&C::multi_accept>("multi_accept", in_events,
+                                 "Whether a worker that is woken takes all waiting connections, or one."),
+    rows::choice<&C::accept_mutex>(
+        "accept_mutex", in_events, kMutex,
+        "How workers that share a socket are woken for a connection. exclusive: the kernel "
+        "wakes one (EPOLLEXCLUSIVE). off: all are woken. on is taken as exclusive."),
+    rows::duration<&C::accept_mutex_delay>("accept_mutex_delay", in_events,
+                                           "Accepted for compatibility: exclusive wake-ups need no delay."),
+    rows::custom<&C::accept_strategy, take_strategy>(
+        "accept_strategy", in_events, {1, 1}, "shared",
+        "How workers share a listening port where its `listen` does not say. shared: all watch one socket."),
+    rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
+        "debug_connection", in_events, {1, 1},
+        "ADDRESS | NETWORK | unix:", "Clients whose connections are logged at the debug level.")),
+};
+
+}  // namespace
+
+extern const Module events;
+extern const Module events = {.name = "events", .directives = directives, .global = conf_of<EventsConf>()};
+
+}  // namespace berth

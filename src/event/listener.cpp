@@ -1,0 +1,169 @@
+// Opening, binding and adopting listening sockets.
+#include "event/listener.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "event/connection.hpp"
+
+namespace berth {
+
+namespace {
+
+Result<void> set(int fd, int level, int option, int value, std::string_view name, const Address& address) {
+    if (::setsockopt(fd, level, option, &value, sizeof value) == 0) return {};
+    return system_error("setsockopt(" + std::string(name) + ")", address.to_text(), errno);
+}
+
+// Why it could not be bound, and what to do about it.
+Error bind_error(const Address& address, int error_number) {
+    Error error = system_error("bind", address.to_text(), error_number);
+    const std::string port = std::to_string(address.port());
+    if (error_number == EADDRINUSE && address.is_unix()) {
+        error.message += "; another process answers on this socket: stop it, or choose another path";
+    } else if (error_number == EADDRINUSE) {
+        error.message += "; another process has this port: `ss -ltnp 'sport = :" + port + "'` shows which";
+    } else if (error_number == EACCES && !address.is_unix()) {
+        error.message +=
+            "; ports below net.ipv4.ip_unprivileged_port_start (1024) need root or CAP_NET_BIND_SERVICE";
+    } else if (error_number == EADDRNOTAVAIL) {
+        error.message += "; no interface of this machine has this address: `ip address` lists them";
+    }
+    return error;
+}
+
+bool in_file_system(const Address& address) noexcept {
+    return address.is_unix() && !address.bytes().empty() && address.bytes().front() != '\0';
+}
+
+// Removes what a dead process left; a path that somebody answers on, or that is no socket, is in use.
+Result<void> clear_stale_path(const Address& address) {
+    const std::string path(address.bytes());
+    struct stat status;
+    if (::lstat(path.c_str(), &status) != 0) return {};
+    if (!S_ISSOCK(status.st_mode)) {
+        Error error = system_error("bind", address.to_text(), EADDRINUSE);
+        error.message += "; the path exists and is not a socket";
+        return error;
+    }
+    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!probe) return system_error("socket", address.to_text(), errno);
+    if (::connect(probe.get(), address.data(), address.length()) == 0 || errno != ECONNREFUSED) {
+        return bind_error(address, EADDRINUSE);
+    }
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    return system_error("unlink", path, errno);
+}
+
+Result<void> set_keepalive(int fd, const KeepaliveProbes& probes, const Address& address) {
+    if (auto done = set(fd, SOL_SOCKET, SO_KEEPALIVE, probes.on ? 1 : 0, "SO_KEEPALIVE", address); !done)
+        return done;
+    if (!probes.on || address.is_unix()) return {};
+    const struct {
+        int option;
+        int value;
+        const char* name;
+    } times[] = {{TCP_KEEPIDLE, probes.idle, "TCP_KEEPIDLE"},
+                 {TCP_KEEPINTVL, probes.interval, "TCP_KEEPINTVL"},
+                 {TCP_KEEPCNT, probes.count, "TCP_KEEPCNT"}};
+    for (const auto& time : times) {
+        if (time.value <= 0) continue;
+        if (auto done = set(fd, IPPROTO_TCP, time.option, time.value, time.name, address); !done) return done;
+    }
+    return {};
+}
+
+}  // namespace
+
+Listener::Listener(Address address, ListenOptions options)
+    : address_(std::move(address)), options_(std::move(options)) {}
+
+Result<void> Listener::bind_and_listen() {
+    FileDescriptor fd(::socket(address_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return system_error("socket", address_.to_text(), errno);
+    if (auto done = prepare_bind(fd.get()); !done) return done;
+    if (auto done = bind_socket(fd.get()); !done) return done;
+    if (auto done = start_listening(fd.get()); !done) return done;
+    fd_ = std::move(fd);
+    if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
+    return {};
+}
+
+Result<void> Listener::adopt(FileDescriptor fd) {
+    if (auto done = set_nonblocking(fd.get()); !done) return done;
+    if (auto done = set_cloexec(fd.get()); !done) return done;
+    if (auto done = start_listening(fd.get()); !done) return done;
+    fd_ = std::move(fd);
+    inherited_ = true;
+    if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
+    return {};
+}
+
+// What has to be said before the address is taken.
+Result<void> Listener::prepare_bind(int fd) const {
+    if (in_file_system(address_)) return clear_stale_path(address_);
+    if (address_.is_unix()) return {};
+    if (auto done = set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR", address_); !done) return done;
+    if (options_.reuse_port) {
+        if (auto done = set(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", address_); !done) return done;
+    }
+    if (address_.is_ipv6()) {
+        return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options_.ipv6_only ? 1 : 0, "IPV6_V6ONLY", address_);
+    }
+    return {};
+}
+
+Result<void> Listener::bind_socket(int fd) const {
+    if (::bind(fd, address_.data(), address_.length()) != 0) return bind_error(address_, errno);
+    if (!in_file_system(address_)) return {};
+    const std::string path(address_.bytes());
+    const mode_t mode = options_.unix_mode >= 0 ? static_cast<mode_t>(options_.unix_mode) : 0666;
+    if (::chmod(path.c_str(), mode) == 0) return {};
+    return system_error("chmod", path, errno);
+}
+
+// Options that can also be changed on a socket that listens already; then listen(2), which also changes the
+// backlog.
+Result<void> Listener::start_listening(int fd) const {
+    if (options_.receive_buffer) {
+        auto done = set(fd, SOL_SOCKET, SO_RCVBUF, *options_.receive_buffer, "SO_RCVBUF", address_);
+        if (!done) return done;
+    }
+    if (options_.send_buffer) {
+        auto done = set(fd, SOL_SOCKET, SO_SNDBUF, *options_.send_buffer, "SO_SNDBUF", address_);
+        if (!done) return done;
+    }
+    if (options_.keepalive) {
+        if (auto done = set_keepalive(fd, *options_.keepalive, address_); !done) return done;
+    }
+    if (!address_.is_unix()) {
+        if (auto done = set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", address_); !done) return done;
+        const int seconds = options_.deferred ? 1 : 0;
+        auto done = set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds, "TCP_DEFER_ACCEPT", address_);
+        if (!done) return done;
+        if (options_.fast_open > 0) {
+            done = set(fd, IPPROTO_TCP, TCP_FASTOPEN, options_.fast_open, "TCP_FASTOPEN", address_);
+            if (!done) return done;
+        }
+    }
+    if (::listen(fd, options_.backlog) == 0) return {};
+    return errno == EADDRINUSE ? bind_error(address_, errno)
+                               : system_error("listen", address_.to_text(), errno);
+}
+
+void Listener::remove_unix_path() const noexcept {
+    if (!in_file_system(address_)) return;
+    ::unlink(reinterpret_cast<const sockaddr_un*>(address_.data())->sun_path);
+}
+
+std::unique_ptr<Session> Listener::make_session(Connection& connection) {
+    return open_ != nullptr ? open_(connection, *this, user_) : nullptr;
+}
+
+}  // namespace berth

@@ -1,0 +1,16 @@
+// What a session does when it has no opinion.
+#include "event/session.hpp"
+
+#include "event/connection.hpp"
+
+namespace berth {
+
+void Session::on_deadline() { connection().close(); }
+
+void Session::on_drain() {
+    if (connection().is_idle()) connection().close();
+}
+
+void Session::on_evict() { connection().close(); }
+
+}  // namespace berth

@@ -66,7 +66,6 @@ class ChunkedDecoder {
     bool take_size(unsigned char c);
     bool take_extension(unsigned char c);
     bool take_trailer(unsigned char c);
-    bool add_digit(unsigned digit);
     bool fail(std::string_view words);
 
     bool keep_trailers_;

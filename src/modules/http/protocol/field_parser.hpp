@@ -19,7 +19,7 @@ struct HeadOptions {
     Underscores underscores = Underscores::drop;
     bool ignore_invalid = true;  // fields whose name is not [A-Za-z0-9-]: dropped and counted; otherwise kept
                                  // when the name is a token, else refused
-    bool bare_lf = true;  // LF without CR ends a line
+    bool bare_lf = true;         // LF without CR ends a line
 };
 
 // Incremental and linear: feed() takes the whole buffer from its beginning, with more bytes each time, and
@@ -51,14 +51,15 @@ class FieldParser {
     enum class Step : std::uint8_t { more, next, done, error };
 
     Step at_line(std::string_view buffer);
-    Step in_name(std::string_view buffer);
+    Step in_name(std::string_view buffer, const FieldList& fields);
+    Step end_of_name(const FieldList& fields);
     Step before_value(std::string_view buffer);
     Step in_value(std::string_view buffer, FieldList& fields);
-    Step end_of_name(const FieldList& fields);
-    Step end_of_value(std::string_view buffer, std::size_t next_line, FieldList& fields);
+    Step line_end(std::string_view buffer, std::size_t at, std::size_t& next_line);
+    void end_of_line(std::string_view buffer, std::size_t next_line, FieldList& fields);
     Step need_more(std::string_view buffer);
-    Step fail(int status, std::string_view words);
     bool over_limit(std::size_t at);
+    Step fail(std::size_t at, std::string_view words, int status = 400);
 
     HeadOptions options_;
     State state_ = State::line;

@@ -80,16 +80,19 @@ class RequestParser {
     Step step(std::string_view buffer);
     Step at_start(std::string_view buffer);
     Step in_method(std::string_view buffer);
-    Step skip_spaces(std::string_view buffer, State next);
+    Step before_target(std::string_view buffer);
     Step in_target(std::string_view buffer);
     Step end_of_target(std::string_view buffer);
-    Step read_absolute(std::string_view target);
+    bool read_absolute(std::string_view target);
+    void read_path(std::string_view target, std::size_t path_start);
+    Step before_version(std::string_view buffer);
     Step in_version(std::string_view buffer);
     Step at_line_end(std::string_view buffer);
     Step in_fields(std::string_view buffer);
+    Step line_end(std::string_view buffer, std::size_t& next_line);
     Step need_more(std::string_view buffer);
-    Step fail(int status, std::string_view words);
-    Refusal limit_at(std::size_t at) const noexcept;
+    bool over_limit(std::size_t at);
+    Step fail(std::size_t at, int status, std::string_view words);
 
     HeadOptions options_;
     State state_ = State::start;

@@ -33,8 +33,12 @@ class Diagnostics {
     // with its hint; at the end "FILE: N errors; configuration not applied" (`summary_file` names it).
     std::string report(std::string_view summary_file) const;
 
+    // Takes over the texts that the findings point into, when their configuration is thrown away.
+    void keep(ConfigTree tree) { kept_.push_back(std::move(tree)); }
+
  private:
     std::vector<Diagnostic> all_;
+    std::vector<ConfigTree> kept_;
     std::size_t errors_ = 0;
 };
 

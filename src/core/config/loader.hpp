@@ -33,6 +33,7 @@ class Loader {
     Arena& arena() noexcept;
     const Grammar& grammar() const noexcept { return grammar_; }
     Block& block() noexcept { return *block_; }
+    Diagnostics& diagnostics() noexcept { return diagnostics_; }
 
     // Reads everything: the root, then inheritance of the global structs.
     void load(const Node& root);

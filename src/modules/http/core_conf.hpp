@@ -32,6 +32,7 @@ struct HttpConf {
     HttpPlan plan;
     Variables variables;
     std::vector<Server*> servers;
+    const ConfSet* settings = nullptr;  // all structs of this level, this one among them
 };
 
 // server{}-level.
@@ -50,7 +51,6 @@ struct ServerConf {
 };
 
 enum class KeepOpen : std::uint8_t { off, on, always };
-enum class ResetTimedOut : std::uint8_t { off, on };
 enum class Tokens : std::uint8_t { off, on, build };
 enum class Satisfy : std::uint8_t { all, any };
 enum class BodyInFile : std::uint8_t { off, on, clean };

@@ -1,0 +1,33 @@
+// listen: the addresses servers are reached at, and the sockets that come of them.
+#pragma once
+
+#include <vector>
+
+#include "core/config/loader.hpp"
+#include "event/listener.hpp"
+
+namespace berth::http {
+
+struct HttpBlock;
+struct Server;
+
+// One `listen` of one server.
+struct ListenRequest {
+    Address address;
+    ListenOptions options;
+    bool has_options = false;     // says something about the socket itself
+    bool default_server = false;
+    Server* server = nullptr;
+    Origin at;
+};
+
+// Reads the arguments of `listen`; problems are reported.
+void read_listen(Loader& loader, const Node& node, ListenRequest& request);
+
+// "*:80", or "*:8000" when not started by root: what a server without `listen` gets.
+Address default_address();
+
+// Turns what the servers asked for into the cycle's listening sockets and their tables of names.
+void make_sockets(Loader& loader, HttpBlock& http);
+
+}  // namespace berth::http

@@ -1,0 +1,79 @@
+// Reads tests/data/http1.jsonl: raw HTTP/1 exchanges with the outcome they must have.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace berth::http::test {
+
+struct Vector {
+    std::string id;
+    std::string via;                  // direct, proxy, both, response
+    std::string raw;                  // bytes from the client
+    std::string response;             // bytes from the upstream, of via=response
+    std::vector<std::string> status;  // what the first answer may be: "200", "4xx", "reject", "none"
+    int answers = -1;                 // exact number of answers; -1: any
+    int most = -1;                    // at most so many; -1: any
+};
+
+// Text in the file is Latin-1 in escapes; the reader hands it out as UTF-8.
+inline std::string latin1(const std::string& utf8) {
+    std::string out;
+    for (std::size_t i = 0; i < utf8.size(); ++i) {
+        const auto c = static_cast<unsigned char>(utf8[i]);
+        if (c < 0x80) {
+            out.push_back(utf8[i]);
+        } else {
+            out.push_back(
+                static_cast<char>((c & 0x03) << 6 | (static_cast<unsigned char>(utf8[++i]) & 0x3f)));
+        }
+    }
+    return out;
+}
+
+inline std::string bytes(const YAML::Node& node) {
+    if (!node) return {};
+    if (node.IsScalar()) return latin1(node.Scalar());
+    std::string out;
+    if (node.IsSequence()) {
+        for (const YAML::Node& part : node) out += bytes(part);
+        return out;
+    }
+    const std::string unit = latin1(node["repeat"][0].Scalar());
+    for (int n = node["repeat"][1].as<int>(); n > 0; --n) out += unit;
+    return out;
+}
+
+inline std::vector<std::string> words(const YAML::Node& node) {
+    std::vector<std::string> out;
+    if (node && node.IsScalar()) out.push_back(node.Scalar());
+    if (node && node.IsSequence()) {
+        for (const YAML::Node& word : node) out.push_back(word.Scalar());
+    }
+    return out;
+}
+
+// Relative to the top of the source tree, where the tests are run.
+inline std::vector<Vector> load_vectors(const std::string& path = "tests/data/http1.jsonl") {
+    std::vector<Vector> out;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        const YAML::Node node = YAML::Load(line);  // JSON is YAML
+        const YAML::Node expect = node["expect"];
+        Vector vector;
+        vector.id = node["id"].Scalar();
+        vector.via = node["via"].Scalar();
+        vector.raw = bytes(node["raw"]);
+        vector.response = bytes(node["resp"]);
+        vector.status = words(expect["status"]);
+        if (expect["n"]) vector.answers = expect["n"].as<int>();
+        if (expect["max"]) vector.most = expect["max"].as<int>();
+        out.push_back(vector);
+    }
+    return out;
+}
+
+}  // namespace berth::http::test

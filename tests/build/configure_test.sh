@@ -58,7 +58,7 @@ module=$(sed 's/#.*//' auto/modules | awk '$3 == "on" { print $1; exit }')
 if [ -n "$module" ]; then
     ./configure --builddir="$work/without" --with-cc="${CXX:-g++}" --without-"$module"_module > "$work/out" 2>&1 ||
         fail "--without-${module}_module exits with $?"
-    path=$(sed 's/#.*//' auto/modules | awk -v m="$module" '$1 == m { print $2 }')
+    path=$(sed 's/#.*//' auto/modules | awk -v m="$module" '$1 == m { sub(/,.*/, "", $2); print $2 }')
     make -n -f "$work/without/Makefile" "$work/without/server" 2> /dev/null | grep -q " src/${path%/}" && fail "$module is compiled although left out"
     auto/module_table "$work/without/modules.selected" "$work/without/modules.cpp" || fail "the module table is not written"
     grep -q -w "$module" "$work/without/modules.cpp" && fail "$module is in the table although left out"

@@ -138,6 +138,8 @@ bool Log::Sink::write(std::string_view line) noexcept {
     return written == static_cast<ssize_t>(line.size());
 }
 
+Log::Log() = default;
+
 Log::~Log() { report_repeats(-1); }
 
 Result<void> Log::add(const LogTarget& target) {

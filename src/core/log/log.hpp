@@ -78,7 +78,7 @@ class Log {
     static constexpr std::size_t kMaxLine = 4096;  // PIPE_BUF: such a write to a pipe is atomic
     static constexpr unsigned kRepeats = 50;
 
-    Log() = default;
+    Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
     ~Log();

@@ -1,0 +1,54 @@
+// The directive error_log of the main context.
+#include "core/log/error_log_module.hpp"
+
+#include "core/build_info.hpp"
+#include "core/config/rows.hpp"
+#include "core/cycle.hpp"
+#include "core/module.hpp"
+
+namespace berth {
+
+namespace {
+
+void take_error_log(Loader& loader, const Node& node, Setting<std::vector<LogTarget>>& into) {
+    std::vector<std::string_view> words;
+    for (const Word& word : node.args) words.push_back(word.text);
+    Result<LogTarget> target = LogTarget::parse(words);
+    if (!target) return loader.error(node.at, target.error().message);
+    if (target->kind == LogTarget::Kind::file) target->path = loader.cycle().below_prefix(target->path);
+    into.edit().push_back(*std::move(target));
+}
+
+constexpr Directive directives[] = {
+    rows::repeatable(rows::custom<&ErrorLogConf::targets, take_error_log>(
+        "error_log", in_main, {1, 3},
+        "PATH | stderr | syslog:… [debug | info | notice | warn | error | crit | alert | emerg] "
+        "[format=json]",
+        "Where errors are logged, and from which level on. Written several times, each line goes to all.")),
+};
+
+}  // namespace
+
+std::string default_error_log(const Cycle& cycle) {
+    const std::string& given = cycle.options().error_log;
+    if (given == "stderr") return given;
+    return cycle.below_prefix(given.empty() ? BERTH_ERROR_LOG_PATH : given);
+}
+
+Result<void> open_error_log(const Cycle& cycle, Log& log) {
+    const auto& targets = cycle.conf<ErrorLogConf>().targets;
+    for (const LogTarget& target : *targets) {
+        if (Result<void> added = log.add(target); !added) return added;
+    }
+    if (targets.is_set()) return {};
+    LogTarget target;
+    target.path = default_error_log(cycle);
+    if (target.path == "stderr") target.kind = LogTarget::Kind::standard_error;
+    return log.add(target);
+}
+
+extern const Module error_log;
+extern const Module error_log = {
+    .name = "error_log", .directives = directives, .global = conf_of<ErrorLogConf>()};
+
+}  // namespace berth

@@ -1,0 +1,25 @@
+// ErrorLogConf: where the whole server's error log goes.
+#pragma once
+
+#include <vector>
+
+#include "core/config/setting.hpp"
+#include "core/log/log.hpp"
+
+namespace berth {
+
+class Cycle;
+
+// Global.
+struct ErrorLogConf {
+    Setting<std::vector<LogTarget>> targets;  // paths absolute; unset: -e, or the built-in path
+};
+
+// Opens the error log of a configuration into `log`, which is empty: what `error_log` names, else the path of -e, else
+// the built-in one. An error leaves it half open.
+Result<void> open_error_log(const Cycle& cycle, Log& log);
+
+// The file of -e or the built-in one, absolute; "stderr" stays that word.
+std::string default_error_log(const Cycle& cycle);
+
+}  // namespace berth

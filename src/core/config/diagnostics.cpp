@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kTabWidth = 4;
 constexpr std::size_t kLineWidth = 100;  // characters of a line that are shown
 constexpr std::size_t kContext = 30;     // characters kept before the caret when a line is cut
+constexpr std::size_t kFarBytes = 4 * kLineWidth;  // never shown, even where every character has four bytes
 constexpr std::string_view kEllipsis = "...";
 
 // The lines of one file, found once.
@@ -60,7 +61,12 @@ void append_cell(std::vector<std::string>& cells, char c) {
 
 Shown lay_out(std::string_view line, const Origin& at) {
     Shown shown;
-    const std::size_t first = at.column == 0 ? 0 : at.column - 1;
+    std::size_t first = std::min<std::size_t>(at.column == 0 ? 0 : at.column - 1, line.size());
+    if (first > kFarBytes) {
+        line.remove_prefix(first - kFarBytes);
+        first = kFarBytes;
+    }
+    line = line.substr(0, first + 2 * kFarBytes);
     const std::size_t behind = first + std::max<std::size_t>(at.length, 1);
     std::size_t end = 0;
     for (std::size_t i = 0; i < line.size(); ++i) {

@@ -48,6 +48,7 @@ class NginxParser {
     std::size_t skipped_ = 0;  // bytes before the scanner's text: a byte order mark
     Token token_ = Token::end;
     std::size_t level_ = 0;
+    bool gave_up_ = false;
     bool held_ = false;  // token_ is to be read again
     std::size_t line_ = 1;
     std::size_t line_start_ = 0;
@@ -76,7 +77,7 @@ void NginxParser::statements(std::vector<Node>& into, Place place, const Node* o
     for (;;) {
         switch (advance()) {
             case Token::end:
-                if (opener != nullptr) {
+                if (opener != nullptr && !gave_up_) {
                     diagnostics_.error(opener->at, fmt::format("block \"{}\" is never closed", opener->name),
                                        "its \"}\" is missing");
                 }
@@ -127,6 +128,7 @@ void NginxParser::block(Node& node, Place place) {
         diagnostics_.error(node.at, fmt::format("blocks are nested more than {} deep", kMaxLevels));
         scanner_ = WordScanner({}, Punctuation::special);  // nothing behind this can be understood
         held_ = false;
+        gave_up_ = true;
         return;
     }
     const Directive* row = place.data ? nullptr : grammar_.find(node.name, place.context);

@@ -8,10 +8,10 @@
 
 namespace berth {
 
-inline constexpr std::size_t kYamlMaxBytes = 8U << 20;      // of one file
-inline constexpr std::size_t kYamlMaxLevels = 64;           // of lists and maps in each other
-inline constexpr std::size_t kYamlMaxAliases = 10'000;      // `*name`, in one file
-inline constexpr std::size_t kYamlMaxExpanded = 1'000'000;  // nodes that aliases stand for, all together
+inline constexpr std::size_t kYamlMaxBytes = 8U << 20;    // of one file
+inline constexpr std::size_t kYamlMaxLevels = 64;         // of lists and maps in each other
+inline constexpr std::size_t kYamlMaxAliases = 10'000;    // `*name`, in one file
+inline constexpr std::size_t kYamlMaxExpanded = 250'000;  // nodes that aliases stand for, all together
 
 // Appends the statements of `source` to `into`; `source` must outlive them. `place` is the block they stand
 // in (a file may be included anywhere). The rows of `grammar` decide what lists, maps, nulls and `true` mean.

@@ -45,17 +45,21 @@ constexpr std::uint32_t slot(std::uint32_t value, std::uint32_t multiplier) noex
     return (value * multiplier) >> (32 - kBits);
 }
 
+struct Slot {
+    std::uint8_t id = 0;
+    std::uint8_t size = 0;  // of the name, 0: free
+};
 struct Table {
     std::uint32_t multiplier = 0;
-    std::array<std::uint8_t, 1u << kBits> id{};
+    std::array<Slot, 1u << kBits> slots{};
 };
 
 constexpr bool fill(Table& table) {
-    table.id = {};
+    table.slots = {};
     for (std::size_t i = 1; i < kNames.size(); ++i) {
-        std::uint8_t& id = table.id[slot(features(kNames[i]), table.multiplier)];
-        if (id != 0) return false;
-        id = static_cast<std::uint8_t>(i);
+        Slot& place = table.slots[slot(features(kNames[i]), table.multiplier)];
+        if (place.size != 0) return false;
+        place = {static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(kNames[i].size())};
     }
     return true;
 }
@@ -72,10 +76,19 @@ constexpr Table kTable = [] {
 static_assert(kTable.multiplier != 0, "no multiplier separates the names: change features()");
 static_assert(kKnownHeaderCount <= 255);
 
-std::uint64_t load(const char* from, std::size_t count) noexcept {
+std::uint64_t load(const char* from) noexcept {
     std::uint64_t word = 0;
-    std::memcpy(&word, from, count);
+    std::memcpy(&word, from, sizeof word);
     return word;
+}
+
+// The first and the last four of at least four bytes.
+std::uint64_t load_edges(const char* from, std::size_t size) noexcept {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + size - sizeof last, sizeof last);
+    return std::uint64_t{first} << 32 | last;
 }
 
 // True when eight bytes are the same as those of a lower-case name, but for the case of its letters: only a
@@ -87,25 +100,26 @@ bool same_word(std::uint64_t word, std::uint64_t lower) noexcept {
 
 bool same_name(std::string_view name, const char* lower) noexcept {
     const std::size_t size = name.size();
-    if (size < 8) {
+    if (size < 4) {
         for (std::size_t i = 0; i < size; ++i) {
             if (ascii::to_lower(name[i]) != lower[i]) return false;
         }
         return true;
     }
+    if (size < 8) return same_word(load_edges(name.data(), size), load_edges(lower, size));
     for (std::size_t at = 0; at + 8 <= size; at += 8) {
-        if (!same_word(load(name.data() + at, 8), load(lower + at, 8))) return false;
+        if (!same_word(load(name.data() + at), load(lower + at))) return false;
     }
-    return same_word(load(name.data() + size - 8, 8), load(lower + size - 8, 8));
+    return same_word(load(name.data() + size - 8), load(lower + size - 8));
 }
 
 }  // namespace
 
 KnownHeader known_header(std::string_view name) noexcept {
     if (name.empty() || name.size() > kLongest) return KnownHeader::unknown;
-    const std::uint8_t id = kTable.id[slot(features(name), kTable.multiplier)];
-    if (kNames[id].size() != name.size() || !same_name(name, kLower[id].data())) return KnownHeader::unknown;
-    return static_cast<KnownHeader>(id);
+    const Slot place = kTable.slots[slot(features(name), kTable.multiplier)];
+    if (place.size != name.size() || !same_name(name, kLower[place.id].data())) return KnownHeader::unknown;
+    return static_cast<KnownHeader>(place.id);
 }
 
 std::string_view header_name(KnownHeader id) noexcept { return kNames[static_cast<std::size_t>(id)]; }

@@ -150,7 +150,7 @@ bool RequestParser::read_absolute(std::string_view target) {
     const auto is_scheme_byte = [](char c) { return ascii::is_alnum(c) || c == '+' || c == '-' || c == '.'; };
     if (!std::all_of(scheme.begin(), scheme.end(), is_scheme_byte)) return false;
     const std::size_t host = colon + 3;
-    const std::size_t end = std::min(target.find_first_of("/?#", host), target.size());
+    const std::size_t end = find_first<PathEnd<true>>(target, host);
     if (end == host) return false;
     head_.scheme = slice(part_start_, part_start_ + colon);
     head_.authority = slice(part_start_ + host, part_start_ + end);

@@ -39,6 +39,19 @@ struct ValueEnd {
 #endif
 };
 
+// The end of a path (or of an authority, which a slash ends too): ? or #.
+template <bool kSlash>
+struct PathEnd {
+    static bool match(unsigned char c) noexcept { return c == '?' || c == '#' || (kSlash && c == '/'); }
+#if defined(__SSE2__)
+    static __m128i match(__m128i v) noexcept {
+        const __m128i question = _mm_cmpeq_epi8(v, _mm_set1_epi8('?'));
+        const __m128i either = _mm_or_si128(question, _mm_cmpeq_epi8(v, _mm_set1_epi8('#')));
+        return kSlash ? _mm_or_si128(either, _mm_cmpeq_epi8(v, _mm_set1_epi8('/'))) : either;
+    }
+#endif
+};
+
 // Anything but the letters, digits and hyphens of an ordinary field name.
 struct NameEnd {
     static bool match(unsigned char c) noexcept {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/text/ascii.hpp"
+#include "modules/http/protocol/scan.hpp"
 
 namespace berth::http {
 namespace {
@@ -78,9 +79,9 @@ int decode(std::string_view text) noexcept {
 
 TargetParts split_target(std::string_view target) noexcept {
     TargetParts parts;
-    const std::size_t end = target.find_first_of("?#");
+    const std::size_t end = find_first<PathEnd<false>>(target, 0);
     parts.path = target.substr(0, end);
-    if (end == target.npos || target[end] == '#') return parts;
+    if (end == target.size() || target[end] == '#') return parts;
     parts.has_query = true;
     const std::string_view rest = target.substr(end + 1);
     parts.query = rest.substr(0, rest.find('#'));

@@ -27,6 +27,8 @@ TEST(Scan, BlocksAgreeWithSingleBytes) {
     expect_same_as_single_bytes<TargetEnd>();
     expect_same_as_single_bytes<ValueEnd>();
     expect_same_as_single_bytes<NameEnd>();
+    expect_same_as_single_bytes<PathEnd<false>>();
+    expect_same_as_single_bytes<PathEnd<true>>();
 }
 
 }  // namespace

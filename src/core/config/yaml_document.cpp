@@ -232,21 +232,22 @@ bool YamlDocument::gate(Diagnostics& diagnostics) {
             return false;
         }
         const yaml_event_t& event = events.event();
-        const Origin at = origin(event.start_mark);
+        const yaml_mark_t& at = event.start_mark;
         switch (event.type) {
             case YAML_STREAM_END_EVENT: return true;
             case YAML_DOCUMENT_START_EVENT:
                 if (++documents == 1) break;
-                diagnostics.error(at, "a second document begins here", "a configuration is one document");
+                diagnostics.error(origin(at), "a second document begins here",
+                                  "a configuration is one document");
                 return false;
             case YAML_ALIAS_EVENT:
                 if (++aliases <= kYamlMaxAliases) break;
-                diagnostics.error(at, fmt::format("more than {} aliases", kYamlMaxAliases));
+                diagnostics.error(origin(at), fmt::format("more than {} aliases", kYamlMaxAliases));
                 return false;
             case YAML_SEQUENCE_START_EVENT:
             case YAML_MAPPING_START_EVENT:
                 if (++level <= kYamlMaxLevels) break;
-                diagnostics.error(at,
+                diagnostics.error(origin(at),
                                   fmt::format("lists and maps are nested more than {} deep", kYamlMaxLevels));
                 return false;
             case YAML_SEQUENCE_END_EVENT:
@@ -327,10 +328,15 @@ void YamlDocument::check_keys(Diagnostics& diagnostics) const {
                 keys.push_back(key);
             }
         }
+        // A quoted "_" or "<<" is a word; without quotes it is not.
+        const auto identity = [](const YamlNode* key) {
+            const bool special = key->plain && (key->text == "_" || key->text == "<<");
+            return std::pair<std::string_view, bool>(key->text, special);
+        };
         std::stable_sort(keys.begin(), keys.end(),
-                         [](const YamlNode* a, const YamlNode* b) { return a->text < b->text; });
+                         [&](const YamlNode* a, const YamlNode* b) { return identity(a) < identity(b); });
         for (std::size_t i = 1; i < keys.size(); ++i) {
-            if (keys[i]->text != keys[i - 1]->text) continue;
+            if (identity(keys[i]) != identity(keys[i - 1])) continue;
             diagnostics.error(keys[i]->at,
                               fmt::format("the key \"{}\" was written on line {} already", keys[i]->text,
                                           keys[i - 1]->at.line),

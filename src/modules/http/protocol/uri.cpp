@@ -10,11 +10,12 @@
 namespace berth::http {
 namespace {
 
-// True when normal form and raw form are the same for sure: no "%", and no "/" before a "." or another "/".
+// True when normal form and raw form are the same for sure: no "%" or zero byte, and no "/" before a "." or
+// another "/".
 bool is_plain_path(std::string_view path) noexcept {
     char previous = 0;
     for (const char c : path) {
-        if (c == '%' || (previous == '/' && (c == '/' || c == '.'))) return false;
+        if (c == '%' || c == '\0' || (previous == '/' && (c == '/' || c == '.'))) return false;
         previous = c;
     }
     return true;

@@ -43,7 +43,7 @@ Decoded decode(std::string_view input, std::size_t piece, bool keep_trailers = f
 // The verdict on the whole, after checking that single bytes and pairs lead to the same.
 Decoded check(const std::string& input, bool keep_trailers = false) {
     const Decoded whole = decode(input, input.size(), keep_trailers);
-    for (const std::size_t piece : {1, 2, 3, 7}) {
+    for (const std::size_t piece : {1u, 2u, 3u, 7u}) {
         const Decoded split = decode(input, piece, keep_trailers);
         EXPECT_EQ(split.body, whole.body) << input;
         EXPECT_EQ(split.verdict, whole.verdict) << input;
@@ -148,7 +148,7 @@ TEST(ChunkedEncoder, RoundTrip) {
     EXPECT_EQ(write_chunk_head(head, ~std::uint64_t{0}), kMaxChunkHead);
     std::string coded;
     std::string plain;
-    for (std::size_t size : {1, 15, 16, 300}) {
+    for (std::size_t size : {1u, 15u, 16u, 300u}) {
         const std::string data(size, static_cast<char>('a' + size % 26));
         coded += std::string(head, write_chunk_head(head, size)) + data + "\r\n";
         plain += data;

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace berth::http {
 namespace {
@@ -222,6 +225,51 @@ TEST(RequestParser, ManyFieldsSpillOver) {
         EXPECT_EQ(p.field("host"), "a");
         p.parser.reset();
         ASSERT_EQ(p.parser.feed(p.text), Status::done);
+    }
+}
+
+// Heads made from their parts: the parts come back, wherever the bytes are split.
+TEST(RequestParser, GeneratedHeadsComeBack) {
+    std::uint32_t seed = 99;
+    const auto random = [&seed](std::size_t below) {
+        seed = seed * 1664525 + 1013904223;
+        return static_cast<std::size_t>(seed >> 8) % below;
+    };
+    const auto word = [&random](std::string_view alphabet, std::size_t least, std::size_t most) {
+        std::string out(least + random(most - least), ' ');
+        for (char& c : out) c = alphabet[random(alphabet.size())];
+        return out;
+    };
+    constexpr std::string_view name_bytes = "abcdefXYZ-019";
+    constexpr std::string_view target_bytes = "ab/%.;=&\xc3\xa4~";
+    constexpr std::string_view value_bytes = "ab,;=\"\xff(){}/";
+    for (int round = 0; round < 500; ++round) {
+        const std::string path = "/" + word(target_bytes, 0, 60);
+        const std::string query = word(target_bytes, 0, 30);
+        std::string text = "POST " + path + "?" + query + " HTTP/1.1\r\n";
+        std::vector<std::pair<std::string, std::string>> fields;
+        for (std::size_t n = random(40); n > 0; --n) {
+            fields.emplace_back(word(name_bytes, 1, 20), word(value_bytes, 0, 50));
+            const std::string end = random(2) == 0 ? "\r\n" : "\n";
+            text += fields.back().first + ":" + word(" \t", 0, 3) + fields.back().second + word(" \t", 0, 3) +
+                    end;
+        }
+        text += "\r\n";
+        RequestParser parser;
+        std::size_t size = 0;
+        while (size < text.size()) {
+            size = std::min(text.size(), size + 1 + random(40));
+            const Status status = parser.feed(std::string_view(text).substr(0, size));
+            ASSERT_EQ(status, size == text.size() ? Status::done : Status::more) << text;
+        }
+        const RequestHead& head = parser.head();
+        EXPECT_EQ(head.path.in(text), path);
+        EXPECT_EQ(head.query.in(text), query);
+        ASSERT_EQ(head.fields.size(), fields.size());
+        for (std::size_t i = 0; i < fields.size(); ++i) {
+            EXPECT_EQ(head.fields[i].name.in(text), fields[i].first);
+            EXPECT_EQ(head.fields[i].value.in(text), fields[i].second);
+        }
     }
 }
 

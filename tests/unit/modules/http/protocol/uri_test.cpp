@@ -47,6 +47,7 @@ TEST(NormalizePath, Refuses) {
         EXPECT_EQ(normal(bad), "refused") << bad;
     }
     EXPECT_EQ(normal(std::string_view("/\0%41", 5)), "refused");
+    EXPECT_EQ(normal(std::string_view("/a\0b", 4)), "refused");
 }
 
 TEST(NormalizePath, ResultsHaveNoDotSegmentsAndStay) {

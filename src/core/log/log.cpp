@@ -21,7 +21,7 @@ struct Log::Sink {
     LogTarget target;
     FileDescriptor file;
     std::unique_ptr<SyslogSocket> syslog;
-    bool regular = true;  // a write to a regular file does not wait for a reader
+    std::atomic<bool> regular{true};  // a write to a regular file does not wait for a reader
     std::atomic<std::uint64_t> stuck_until{
         0};  // until then (monotonic_ms) nobody waits for this reader again
 

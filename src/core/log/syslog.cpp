@@ -82,39 +82,35 @@ SyslogSocket::SyslogSocket(SyslogTarget target) : target_(std::move(target)) {
 }
 
 Result<void> SyslogSocket::open() {
-    FileDescriptor fresh(::socket(target_.server.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fresh) return system_error("socket", target_.server.to_text(), errno);
-    if (::connect(fresh.get(), target_.server.data(), target_.server.length()) < 0) {
-        return system_error("connect", target_.server.to_text(), errno);
-    }
-    socket_ = std::move(fresh);
+    socket_.reset(::socket(target_.server.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket_) return system_error("socket", target_.server.to_text(), errno);
+    connect();
     return {};
 }
 
-bool SyslogSocket::reconnect() noexcept {
-    if (!socket_) return open().ok();
-    // The same socket again: its number stays valid for other threads that are sending.
+// A datagram socket may be connected again and again (connect(2)), so its number stays valid for other
+// threads.
+bool SyslogSocket::connect() noexcept {
     return ::connect(socket_.get(), target_.server.data(), target_.server.length()) == 0;
 }
 
 bool SyslogSocket::send(std::string_view text, int severity) noexcept {
+    if (!socket_) return false;
     const unsigned level = severity < 0 ? target_.severity : static_cast<unsigned>(severity);
-    WallClock& clock = wall_clock();
     std::string packet = "<" + std::to_string(target_.facility * 8 + level) + ">";
-    packet += clock.syslog_time();
+    packet += wall_clock().syslog_time();
     packet += ' ';
     if (target_.hostname) (packet += host_) += ' ';
     (packet += target_.tag) += ": ";
     packet += text;
 
-    if (!socket_ && !reconnect()) return false;
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (::send(socket_.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             return true;
         // A syslog that was restarted has a new socket behind the same name; a full one is no reason to
         // reconnect.
         if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE) return false;
-        if (!reconnect()) return false;
+        if (!connect()) return false;
     }
     return false;
 }

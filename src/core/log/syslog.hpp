@@ -25,19 +25,21 @@ struct SyslogTarget {
     static Result<SyslogTarget> parse(std::string_view text);
 };
 
-// A socket that is opened at the first message, and again after a failure. Never blocks: a message that does
-// not fit is lost, and send() says so. Safe to use from several threads once open() has succeeded.
+// A datagram socket. Never blocks: a message that does not fit is lost, and send() says so. Safe to use from
+// several threads once open() has succeeded.
 class SyslogSocket {
  public:
     explicit SyslogSocket(SyslogTarget target);
 
+    // Makes the socket; called once. A server that is not there (yet) is no error: every message tries again.
     Result<void> open();
-    // "<PRI>Nov 21 03:18:34 host tag: text". `severity` overrides the target's when it is not negative.
+    // False before open(). "<PRI>Nov 21 03:18:34 host tag: text". `severity` overrides the target's when it
+    // is not negative.
     bool send(std::string_view text, int severity = -1) noexcept;
     const SyslogTarget& target() const noexcept { return target_; }
 
  private:
-    bool reconnect() noexcept;
+    bool connect() noexcept;
 
     SyslogTarget target_;
     std::string host_;

@@ -31,7 +31,7 @@ constexpr ByteSet letters_and(std::string_view others) {
 // A path keeps what nginx keeps when it builds a URI: everything but controls, blanks, '#', '%', '?' and
 // bytes from 0x7f on, and the few characters that no URI may hold (RFC 3986 §2: " < > \ ^ ` { | }).
 constexpr ByteSet kPath = letters_and("-._~!$&'()*+,;=:@/[]");
-constexpr ByteSet kArgs = letters_and("-._~!$&'()*+,;=:@/[]?");
+constexpr ByteSet kArgs = letters_and("-._~!$'()*,=:@/[]");
 constexpr ByteSet kComponent = letters_and("-._~");
 
 const ByteSet& kept_in(UriPart part) noexcept {

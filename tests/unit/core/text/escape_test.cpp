@@ -32,7 +32,7 @@ TEST(Escape, Json) {
 
 TEST(Escape, UriPartsKeepTheirOwnCharacters) {
     EXPECT_EQ(with(escape_uri, "/a b/ü?#%", UriPart::path), "/a%20b/%C3%BC%3F%23%25");
-    EXPECT_EQ(with(escape_uri, "a=b c&d?e#", UriPart::args), "a=b%20c&d?e%23");
+    EXPECT_EQ(with(escape_uri, "a=b c&d?e#/+;", UriPart::args), "a=b%20c%26d%3Fe%23/%2B%3B");
     EXPECT_EQ(with(escape_uri, "a/b&c=d+e~", UriPart::component), "a%2Fb%26c%3Dd%2Be~");
 }
 

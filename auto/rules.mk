@@ -104,6 +104,8 @@ $(OBJS)/unit_tests: $(UNIT_OBJECTS) $(OBJECTS) $(OBJS)/sources
 $(OBJS)/integration_tests: $(INTEGRATION_OBJECTS) $(OBJECTS) $(OBJS)/sources
 	$(call link,$(TEST_LIBS))
 
+# Kept, though only a pattern asks for them.
+.SECONDARY: $(call object,$(FUZZ_SOURCES))
 $(OBJS)/fuzz_%: $(OBJS)/tests/fuzz/%.o $(OBJECTS) $(OBJS)/sources
 	$(call link,-fsanitize=fuzzer)
 
@@ -155,11 +157,11 @@ fuzz:
 	@./configure --builddir=$(OBJS)/fuzz --with-cc=$(FUZZ_CXX) --with-sanitizer=fuzzer-no-link,address,undefined > /dev/null
 	@$(MAKE) -f $(OBJS)/fuzz/Makefile fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
 
-# New inputs are kept in $(OBJS)/corpus; tests/fuzz/corpus/NAME holds the seeds, tests/fuzz/NAME.dict the words.
+# New inputs are kept in $(OBJS)/corpus; tests/fuzz/seeds/NAME holds the first ones, tests/fuzz/NAME.dict the words.
 fuzz-run: $(FUZZ_PROGRAMS)
 	@set -e; for program in $(FUZZ_PROGRAMS); do \
 	    name=$${program##*/fuzz_}; mkdir -p $(OBJS)/corpus/$$name; echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
-	    seeds=; if [ -d tests/fuzz/corpus/$$name ]; then seeds=tests/fuzz/corpus/$$name; fi; \
+	    seeds=; if [ -d tests/fuzz/seeds/$$name ]; then seeds=tests/fuzz/seeds/$$name; fi; \
 	    words=; if [ -f tests/fuzz/$$name.dict ]; then words=-dict=tests/fuzz/$$name.dict; fi; \
 	    $$program -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 $$words \
 	        -artifact_prefix=$(OBJS)/corpus/$$name- $(OBJS)/corpus/$$name $$seeds; \

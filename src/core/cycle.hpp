@@ -53,6 +53,7 @@ class Cycle {
     Arena& arena() noexcept { return arena_; }
 
     ConfSet& global() noexcept { return global_; }
+    const ConfSet& global() const noexcept { return global_; }
     template <class Conf>
     const Conf& conf() const {
         return global_.get<Conf>();

@@ -71,6 +71,8 @@ class ConfSet {
         return *static_cast<const Conf*>(structs_[static_cast<std::size_t>(conf_info<Conf>.slot)]);
     }
 
+    const void* at(const ConfInfo& info) const { return structs_[static_cast<std::size_t>(info.slot)]; }
+
     // This block's own struct, created at the first use. Only while the configuration is being loaded.
     void* own(const ConfInfo& info, Arena& arena);
     template <class Conf>

@@ -115,9 +115,7 @@ HttpBlock& current_http(Loader& loader) {
     return *static_cast<HttpBlock*>(enclosing(loader, in_http_block)->object);
 }
 
-Server& current_server(Loader& loader) {
-    return *static_cast<Server*>(enclosing(loader, in_server)->object);
-}
+Server& current_server(Loader& loader) { return *static_cast<Server*>(enclosing(loader, in_server)->object); }
 
 Location* current_location(Loader& loader) {
     for (Block* block = &loader.block(); block != nullptr; block = block->outer) {
@@ -144,8 +142,8 @@ Location& read_inner_location(Loader& loader, const Node& node, Context context,
     return location;
 }
 
-// location [= | ^~ | ~ | ~*] URI { … }; its name must be known before its block is read, because inner locations
-// are checked against it.
+// location [= | ^~ | ~ | ~*] URI { … }; its name must be known before its block is read, because inner
+// locations are checked against it.
 void open_location(Loader& loader, const Node& node) {
     LocationName name;
     if (!read_location_name(loader, node, name)) return;
@@ -190,6 +188,7 @@ void open_http(Loader& loader, const Node& node) {
     ConfSet& location = *arena.create<ConfSet>(Level::location);
     HttpConf& conf = main.own<HttpConf>(arena);
     conf.settings = &main;
+    loader.cycle().own<HttpRoot>().http = &conf;
     HttpBlock http;
     http.conf = &conf;
     loader.use_variables(&conf.variables);

@@ -18,11 +18,12 @@ struct HttpBlock {
 HttpBlock& current_http(Loader& loader);
 // Only inside server{}.
 Server& current_server(Loader& loader);
-// The location the directive stands in; the server's root when it stands directly in server{}; null in http{}.
+// The location the directive stands in; the server's root when it stands directly in server{}; null in
+// http{}.
 Location* current_location(Loader& loader);
 
-// Reads the node's block as a location inside the current one (`location`, `if`, `limit_except`), and adds it to the
-// current one's children. The caller says how a request gets there.
+// Reads the node's block as a location inside the current one (`location`, `if`, `limit_except`), and adds it
+// to the current one's children. The caller says how a request gets there.
 Location& read_inner_location(Loader& loader, const Node& node, Context context, Location::Kind kind);
 
 // The rows' functions.

@@ -13,8 +13,9 @@ std::vector<int> capture_variables(const Regex& regex, Loader& loader) {
         Variables& variables = *loader.variables();
         if (!variables.defined(name.name)) {
             // A named group has a value only after its match.
-            variables.define(name.name,
-                             [](VariableHost&, std::uintptr_t) -> VariableText { return VariableText::missing(); });
+            variables.define(name.name, [](VariableHost&, std::uintptr_t) -> VariableText {
+                return VariableText::missing();
+            });
         }
         by_group[name.group] = variables.index(name.name);
     }

@@ -14,7 +14,8 @@
 
 namespace berth {
 class Loader;
-}
+class Worker;
+}  // namespace berth
 
 namespace berth::http {
 
@@ -33,6 +34,12 @@ struct HttpConf {
     Variables variables;
     std::vector<Server*> servers;
     const ConfSet* settings = nullptr;  // all structs of this level, this one among them
+    Worker* worker = nullptr;           // set in each worker before its first request
+};
+
+// Once in a configuration: where its http{} is.
+struct HttpRoot {
+    HttpConf* http = nullptr;
 };
 
 // server{}-level.
@@ -44,7 +51,6 @@ struct ServerConf {
     Setting<bool> ignore_invalid_headers{true};
     Setting<bool> merge_slashes{true};
     Setting<Underscores> underscores_in_headers{Underscores::drop};
-    Setting<bool> server_name_in_redirect{false};
 
     HeadOptions head_options;  // made of the above
     void finish(Loader& loader);
@@ -83,6 +89,7 @@ struct LocationConf {
     Setting<bool> msie_padding{false};
 
     std::string_view temp_folder;  // client_body_temp_path, absolute
+    void merge(const LocationConf& outer);
     void finish(Loader& loader);
 };
 

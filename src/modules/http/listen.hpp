@@ -15,7 +15,7 @@ struct Server;
 struct ListenRequest {
     Address address;
     ListenOptions options;
-    bool has_options = false;     // says something about the socket itself
+    bool has_options = false;  // says something about the socket itself
     bool default_server = false;
     Server* server = nullptr;
     Origin at;

@@ -58,8 +58,8 @@ struct Location {
     std::unique_ptr<Regex> regex;
     std::vector<int> capture_variables;  // by group: index of the variable a named group sets, or -1
     ContentHandler content;
-    Locations inner;                   // by URI
-    std::vector<Location*> children;   // all blocks inside this one, also those that no URI leads to (`if`)
+    Locations inner;                  // by URI
+    std::vector<Location*> children;  // all blocks inside this one, also those that no URI leads to (`if`)
     Location* outer = nullptr;
     Origin at;
     bool internal_only = false;

@@ -20,6 +20,10 @@
 #include "modules/http/stream.hpp"
 #include "modules/http/verdict.hpp"
 
+namespace berth {
+class Worker;
+}
+
 namespace berth::http {
 
 struct HttpConf;
@@ -78,6 +82,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
         return sets_[static_cast<std::size_t>(conf_info<Conf>.level)]->template get<Conf>();
     }
     const HttpConf& http() const noexcept { return *http_; }
+    // The worker that serves it: its thread pools, its loop.
+    Worker& worker() const noexcept;
 
     // A module's own data of this request, made at the first use, in the arena.
     template <class T>
@@ -116,6 +122,10 @@ class Request final : public Scope, public VariableHost, public LogContext {
     // many)
     bool redirect(std::string_view uri, std::string_view args);
     bool jump(const Location& named);
+    // The next response head gets this status, whatever its handler says (error_page 404 /404.html).
+    void force_status(int status) noexcept { forced_status_ = static_cast<std::int16_t>(status); }
+    // From here on it is a GET (after an error_page).
+    void become_get() noexcept;
     // Whether error_page has been applied already (an error in an error page is not handled again).
     bool in_error_page() const noexcept { return error_page_; }
     void mark_error_page() noexcept { error_page_ = true; }
@@ -137,6 +147,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
     void start(const Server& server, const HttpConf& http);
     // Refuses before any phase could run: status and words for the log.
     void refuse(const Server& server, const HttpConf& http, const Refusal& refusal);
+    void set_host(const Host& host) noexcept { host_ = host; }
+    void set_framing(const Framing& framing) noexcept { framing_ = framing; }
     // The queue has room again, or the client is gone.
     void on_drained() noexcept { drained_.set(); }
     void on_full() noexcept { drained_.reset(); }
@@ -144,7 +156,6 @@ class Request final : public Scope, public VariableHost, public LogContext {
     // Everything was sent: runs the log phase.
     void on_complete();
     bool response_complete() const noexcept { return last_sent_; }
-    Async<Verdict> log_phase();
 
  private:
     friend class PhaseEngine;
@@ -165,11 +176,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
     }
 
     void use_server(const Server& server) noexcept;
-    Refusal read_target();
-    void run();
+    Refusal read_target(bool merge_slashes);
     void on_handler_done();
-    void take(Verdict verdict);
-    bool step(Verdict verdict);
 
     Stream& stream_;
     const HttpConf* http_ = nullptr;
@@ -201,6 +209,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     std::uint8_t redirects_ = 0;
     std::uint8_t rewrites_ = 0;
     std::int16_t access_refusal_ = 0;
+    std::int16_t forced_status_ = 0;
     bool head_only_ = false;
     bool internal_ = false;
     bool uri_changed_ = false;
@@ -209,7 +218,6 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool gone_ = false;
     bool error_page_ = false;
     bool logged_ = false;
-    bool named_ = false;
     Root<Verdict> handler_work_;  // last: frames go before everything they point to
 };
 

@@ -55,6 +55,10 @@ AddressServers& VirtualHosts::at(const Address& address) {
     return *entries_.back().servers;
 }
 
+void VirtualHosts::complete() {
+    std::erase_if(entries_, [](const Entry& entry) { return entry.servers->empty(); });
+}
+
 const AddressServers& VirtualHosts::for_connection(const Connection& connection) const {
     if (entries_.size() == 1) return *entries_.front().servers;
     const Address& local = connection.local();

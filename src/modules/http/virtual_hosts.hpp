@@ -20,8 +20,8 @@ namespace berth::http {
 struct HttpConf;
 class Request;
 
-// The servers of one `listen` address: by name, and the default one. Precedence of names as nginx's: exact, longest
-// leading wildcard, longest trailing wildcard, first regular expression, default.
+// The servers of one `listen` address: by name, and the default one. Precedence of names as nginx's: exact,
+// longest leading wildcard, longest trailing wildcard, first regular expression, default.
 class AddressServers {
  public:
     // Reports names that two servers of the address share.
@@ -47,8 +47,8 @@ class AddressServers {
     std::vector<RegexName> regexes_;
 };
 
-// What one listening socket serves: the servers of its own address and, on a wildcard socket, those of particular
-// addresses of the same port.
+// What one listening socket serves: the servers of its own address and, on a wildcard socket, those of
+// particular addresses of the same port.
 class VirtualHosts {
  public:
     struct Entry {
@@ -57,6 +57,9 @@ class VirtualHosts {
     };
 
     AddressServers& at(const Address& address);
+    // A socket that is itself asked for by no server (it stands for narrower addresses) serves the first of
+    // them.
+    void complete();
     // For a new connection; asks for its local address only when that makes a difference.
     const AddressServers& for_connection(const Connection& connection) const;
     const std::vector<Entry>& entries() const noexcept { return entries_; }

@@ -1,0 +1,116 @@
+// Collecting a request body: in memory first, in a file once it is larger.
+#include "modules/http/body.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "event/file_io.hpp"
+#include "event/process/worker.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/http/request.hpp"
+
+namespace berth::http {
+
+RequestBody::~RequestBody() {
+    if (!path_.empty() && !keep_file_) unlink(path_.c_str());
+}
+
+Async<Result<void>> RequestBody::read(Request& request) {
+    if (complete_) return Result<void>();
+    const BodyInFile in_file = *request.conf<LocationConf>().client_body_in_file_only;
+    if (!request.stream().body_pending() && in_file == BodyInFile::off) {
+        complete_ = true;
+        return Result<void>();
+    }
+    return collect(request);
+}
+
+Async<Result<void>> RequestBody::collect(Request& request) {
+    const LocationConf& conf = request.conf<LocationConf>();
+    keep_file_ = *conf.client_body_in_file_only == BodyInFile::on;
+    if (*conf.client_body_in_file_only != BodyInFile::off) {
+        Result<void> opened = co_await spill(request);
+        if (!opened) co_return opened;
+    }
+    for (;;) {
+        Result<std::string_view> piece = co_await request.stream().next_body(request);
+        if (!piece) co_return piece.error();
+        if (piece->empty()) break;
+        Result<void> kept = co_await append(request, *piece);
+        if (!kept) co_return kept;
+    }
+    complete_ = true;
+    co_return Result<void>();
+}
+
+Async<Result<void>> RequestBody::append(Request& request, std::string_view bytes) {
+    const std::size_t room = *request.conf<LocationConf>().client_body_buffer_size;
+    if (!in_file() && in_memory_ + bytes.size() > room) {
+        Result<void> spilt = co_await spill(request);
+        if (!spilt) co_return spilt;
+    }
+    if (!in_file()) {
+        memory_.grow(
+            std::max(in_memory_ + bytes.size(), std::min(room, request.content_length().value_or(room))),
+            in_memory_);
+        std::memcpy(memory_.data() + in_memory_, bytes.data(), bytes.size());
+        in_memory_ += bytes.size();
+        size_ += bytes.size();
+        co_return Result<void>();
+    }
+    FileBytes copy;
+    copy.buffer = BufferPool::take(bytes.size());
+    copy.size = bytes.size();
+    std::memcpy(copy.buffer.data(), bytes.data(), bytes.size());
+    const auto offset = static_cast<off_t>(in_file_);
+    ThreadPool& pool = *request.worker().thread_pool();
+    Result<void> written = co_await write_file(request, pool, file_.get(), std::move(copy), offset);
+    if (!written) {
+        request.log_at(LogLevel::crit, "writing a request body failed: {}", written.error().message);
+        co_return Error(written.error().message, 500);
+    }
+    in_file_ += bytes.size();
+    size_ += bytes.size();
+    co_return Result<void>();
+}
+
+// Moves what is in memory into a new temporary file.
+Async<Result<void>> RequestBody::spill(Request& request) {
+    const LocationConf& conf = request.conf<LocationConf>();
+    const bool named = *conf.client_body_in_file_only != BodyInFile::off;
+    ThreadPool& pool = *request.worker().thread_pool();
+    Result<TempFile> file = co_await create_temp_file(request, pool, conf.temp_folder, named);
+    if (!file) {
+        request.log_at(LogLevel::crit, "a request body needs a temporary file: {}", file.error().message);
+        co_return Error(file.error().message, 500);
+    }
+    file_ = std::move(file->fd);
+    path_ = std::move(file->path);
+    if (in_memory_ == 0) co_return Result<void>();
+    FileBytes bytes;
+    bytes.buffer = std::move(memory_);
+    bytes.size = in_memory_;
+    in_file_ = std::exchange(in_memory_, 0);
+    Result<void> written = co_await write_file(request, pool, file_.get(), std::move(bytes), 0);
+    if (!written) {
+        request.log_at(LogLevel::crit, "writing a request body failed: {}", written.error().message);
+        co_return Error(written.error().message, 500);
+    }
+    co_return Result<void>();
+}
+
+Chain RequestBody::chain(Request& request) const {
+    Chain chain;
+    if (size_ == 0) return chain;
+    if (in_file()) {
+        chain.append_file(request.arena(), file_.get(), 0, static_cast<off_t>(size_));
+    } else {
+        chain.append_text(request.arena(), {memory_.data(), in_memory_});
+    }
+    return chain;
+}
+
+}  // namespace berth::http

@@ -1,0 +1,275 @@
+// The life of an HTTP/1 connection: reading heads, handing requests over, going on or ending.
+#include "modules/http/http1.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "modules/http/core_conf.hpp"
+#include "modules/http/protocol/framing.hpp"
+#include "modules/http/special_response.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr int kRequestsATurn = 16;  // of one connection, before others have their turn
+
+const ServerConf& server_conf(const Server& server) { return server.settings.get<ServerConf>(); }
+const LocationConf& root_conf(const Server& server) { return server.root.settings.get<LocationConf>(); }
+
+}  // namespace
+
+std::unique_ptr<Session> open_http1(Connection&, Listener&, void* user) {
+    return std::make_unique<Http1>(*static_cast<const VirtualHosts*>(user));
+}
+
+// The connection is gone, and with it whatever still worked on the request.
+Http1::~Http1() { delete exchange_; }
+
+void Http1::on_start() {
+    const Server& server = hosts_.for_connection(connection()).default_server();
+    connection().deadline(*server_conf(server).client_header_timeout);
+}
+
+void Http1::on_readable() {
+    switch (state_) {
+        case State::idle:
+        case State::head:
+            if (receive_head()) parse_head();
+            break;
+        case State::discarding: discard(); break;
+        case State::handling:  // the next request, or the client's end, waits until this one is answered
+        case State::closed: break;
+    }
+}
+
+void Http1::on_deadline() {
+    switch (state_) {
+        case State::idle: break;
+        case State::head: connection().log()->at(LogLevel::info, &connection(), "client timed out"); break;
+        case State::handling:
+        case State::discarding: return fail("client timed out");
+        case State::closed: return;
+    }
+    shut();
+}
+
+void Http1::on_drain() { draining_ = true; }
+
+// --- heads
+
+// Reads what is there; true when there is something new to parse.
+bool Http1::receive_head() {
+    const Server& server = hosts_.for_connection(connection()).default_server();
+    const ServerConf& conf = server_conf(server);
+    if (!in_) {
+        in_ = BufferPool::take(*conf.client_header_buffer_size);
+        in_begin_ = in_end_ = 0;
+    }
+    if (in_end_ == in_.capacity()) {
+        if (in_begin_ > 0) {
+            std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
+            in_end_ -= in_begin_;
+            in_begin_ = 0;
+        } else {
+            in_.grow(in_.capacity() * 2, in_end_);
+        }
+    }
+    const IoResult got = connection().recv({in_.data() + in_end_, in_.capacity() - in_end_});
+    if (got.ok()) {
+        in_end_ += static_cast<std::uint32_t>(got.bytes);
+        return true;
+    }
+    const bool idle = state_ == State::idle;
+    if (got.would_block()) {
+        if (idle) in_.release();
+        return false;
+    }
+    if (!idle)
+        connection().log()->at(LogLevel::info, &connection(),
+                               "client closed the connection within a request");
+    shut();
+    return false;
+}
+
+void Http1::begin_exchange() {
+    const Server& server = hosts_.for_connection(connection()).default_server();
+    exchange_ = new Exchange(connection().loop(), *hosts_.cycle, *this);
+    exchange_->request.parser().reset(server_conf(server).head_options);
+    connection().idle(false);
+    state_ = State::head;
+}
+
+// Answers the heads that are in the buffer, one after another, until one is incomplete or has to wait.
+void Http1::parse_head() {
+    parsing_ = true;
+    for (int count = 0; count < kRequestsATurn; ++count) {
+        if (!parse_one() || state_ != State::idle || in_begin_ == in_end_) break;
+    }
+    parsing_ = false;
+    if (state_ == State::idle && in_begin_ < in_end_) connection().loop().post(next_);
+}
+
+// False when the head is not complete.
+bool Http1::parse_one() {
+    const bool new_head = state_ == State::idle;
+    if (new_head) begin_exchange();
+    RequestParser& parser = exchange_->request.parser();
+    for (;;) {
+        const RequestParser::Status status = parser.feed({in_.data() + in_begin_, in_end_ - in_begin_});
+        if (status == RequestParser::Status::done) {
+            head_end_ = in_begin_ + static_cast<std::uint32_t>(parser.consumed());
+            break;
+        }
+        if (status == RequestParser::Status::error) {
+            head_end_ = in_end_;
+            break;
+        }
+        if (connection().maybe_readable() && receive_head()) continue;
+        // The time for a head runs from its first byte; on a new connection from its opening.
+        if (new_head && state_ == State::head && connection().requests() > 0) {
+            const Server& server = hosts_.for_connection(connection()).default_server();
+            connection().deadline(*server_conf(server).client_header_timeout);
+        }
+        return false;
+    }
+    dispatch();
+    return true;
+}
+
+// A head is complete, or cannot be: the request is answered.
+void Http1::dispatch() {
+    Request& request = exchange_->request;
+    const std::string_view bytes(in_.data() + in_begin_, head_end_ - in_begin_);
+    const AddressServers& servers = hosts_.for_connection(connection());
+    const Server* server = &servers.default_server();
+    connection().count_request();
+    request.on_head(bytes);
+    request_bytes_ = bytes.size();
+    sent_before_ = connection().bytes_sent();
+    head_bytes_ = 0;
+    broken_ = false;
+    state_ = State::handling;
+    dispatching_ = true;
+    if (const Refusal refusal = prepare(request, servers, server)) {
+        exchange_->body_done = true;
+        close_after_ = true;
+        request.refuse(*server, *hosts_.http, refusal);
+    } else {
+        request.start(*server, *hosts_.http);
+    }
+    dispatching_ = false;
+    // A handler that waits takes the time it takes; sending sets a deadline of its own.
+    if (!request.response_complete() && out_.empty()) connection().no_deadline();
+    after_send();
+}
+
+// What has to be known before the phases: the host, its server, the framing of the body.
+Refusal Http1::prepare(Request& request, const AddressServers& servers, const Server*& server) {
+    if (const Refusal& refusal = request.parser().refusal()) return refusal;
+    const RequestHead& head = request.head();
+    const std::string_view bytes = request.head_bytes();
+    const RequestHost host = request_host(head, bytes, request.arena());
+    if (host.refusal) return host.refusal;
+    request.set_host(host.host);
+    server = &servers.find(request, host.host.name);
+    if (const Refusal refusal = check_method(head)) return refusal;
+    const Framing framing = body_framing(head, bytes);
+    if (framing.kind == Framing::Kind::error) return framing.refusal;
+    request.set_framing(framing);
+    if (expectation(head, bytes) == Expect::unknown) return {417, "client sent an unknown expectation"};
+    exchange_->body_left = framing.length;
+    exchange_->body_done = framing.kind == Framing::Kind::none ||
+                           (framing.kind == Framing::Kind::content_length && framing.length == 0);
+    return {};
+}
+
+// --- after the answer
+
+// The response went out, a part of it, or none yet: what now.
+void Http1::after_send() {
+    if (state_ == State::idle && in_begin_ < in_end_ && !parsing_) return parse_head();
+    if (dispatching_ || state_ != State::handling) return;
+    Request& request = exchange_->request;
+    if (broken_) {
+        request.on_complete();
+        if (!request.head_sent() || connection().closed()) return shut();
+        connection().abort();  // an orderly end would make a cut answer look whole
+        return shut();
+    }
+    if (!request.response_complete() || !out_.empty()) return;
+    complete();
+}
+
+void Http1::complete() {
+    Request& request = exchange_->request;
+    request.on_complete();
+    if (!keep_alive_) {
+        const LocationConf& conf = request.conf<LocationConf>();
+        const bool more_may_come = body_pending() || head_end_ < in_end_ || request.parser().refusal();
+        const KeepOpen linger = *conf.lingering_close;
+        if (linger == KeepOpen::always || (linger == KeepOpen::on && more_may_come)) {
+            state_ = State::closed;
+            connection().lingering_close(*conf.lingering_time, *conf.lingering_timeout);
+            return;
+        }
+        return shut();
+    }
+    if (body_pending()) {
+        state_ = State::discarding;
+        return discard();
+    }
+    next_request();
+}
+
+// Makes room for the next head: what was read ahead becomes the beginning of the buffer.
+void Http1::next_request() {
+    if (exchange_->body_in) {
+        in_ = std::move(exchange_->body_in);
+        head_end_ = static_cast<std::uint32_t>(exchange_->body_begin);
+        in_end_ = static_cast<std::uint32_t>(exchange_->body_end);
+    }
+    in_begin_ = head_end_;
+    const LocationConf& conf = exchange_->request.conf<LocationConf>();
+    const Duration timeout = *conf.keepalive_timeout;
+    connection().loop().bury(*std::exchange(exchange_, nullptr));
+    state_ = State::idle;
+    if (in_begin_ < in_end_) {
+        connection().deadline(timeout);
+        if (!parsing_) connection().loop().post(next_);
+        return;
+    }
+    in_.release();
+    in_begin_ = in_end_ = 0;
+    connection().deadline(timeout);
+    connection().idle(true);
+    if (connection().maybe_readable()) connection().poke();
+}
+
+void Http1::on_writable() {
+    flush();
+    after_send();
+}
+
+void Http1::reset(Request& request) {
+    broken_ = true;
+    out_.clear();
+    request.on_gone();
+    if (!dispatching_) connection().loop().post(next_);
+}
+
+void Http1::fail(std::string_view words) {
+    Request& request = exchange_->request;
+    request.log_at(LogLevel::info, "{}", words);
+    if (!request.response_complete()) request.on_gone();
+    request.on_complete();
+    if (*root_conf(request.server()).reset_timedout_connection) connection().abort();
+    shut();
+}
+
+void Http1::shut() {
+    state_ = State::closed;
+    connection().close();
+}
+
+}  // namespace berth::http

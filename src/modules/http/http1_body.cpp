@@ -1,0 +1,159 @@
+// The request body of HTTP/1 as it comes off the wire.
+#include <algorithm>
+
+#include "modules/http/core_conf.hpp"
+#include "modules/http/http1.hpp"
+#include "modules/http/protocol/framing.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr std::size_t kBodyBuffer = 16 * 1024;
+constexpr int kReadsATurn = 16;
+constexpr int kBadRequest = 400;
+constexpr int kTimedOut = 408;
+constexpr int kTooLarge = 413;
+constexpr int kClientGone = 499;
+
+}  // namespace
+
+// What was read of the body and not taken yet: behind the head first, then in the buffer of its own.
+std::string_view Http1::buffered_body() const noexcept {
+    if (exchange_->body_in) {
+        return {exchange_->body_in.data() + exchange_->body_begin,
+                exchange_->body_end - exchange_->body_begin};
+    }
+    return {in_.data() + head_end_, in_end_ - head_end_};
+}
+
+void Http1::consume_body(std::size_t bytes) noexcept {
+    request_bytes_ += bytes;
+    if (exchange_->body_in) {
+        exchange_->body_begin += bytes;
+    } else {
+        head_end_ += static_cast<std::uint32_t>(bytes);
+    }
+}
+
+// Takes the next piece out of what was read. True when there was one, or the end (an empty piece); false when
+// more has to be read.
+Result<bool> Http1::take_body(Request& request, std::string_view& piece) {
+    piece = {};
+    while (!exchange_->body_done) {
+        const std::string_view input = buffered_body();
+        if (input.empty()) return false;
+        std::size_t used = 0;
+        if (request.framing().kind == Framing::Kind::content_length) {
+            piece = input.substr(0, std::min<std::uint64_t>(input.size(), exchange_->body_left));
+            used = piece.size();
+            exchange_->body_left -= used;
+            exchange_->body_done = exchange_->body_left == 0;
+        } else {
+            const Result<bool> taken = take_chunk(input, used, piece);
+            if (!taken) return taken;
+        }
+        consume_body(used);
+        exchange_->body_taken += piece.size();
+        const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
+        if (limit != 0 && exchange_->body_taken > limit && state_ == State::handling) {
+            request.log_at(LogLevel::error, "client intended to send too large chunked body: {} bytes",
+                           exchange_->body_taken);
+            close_after_ = true;
+            return Error("the request body is too large", kTooLarge);
+        }
+        if (!piece.empty()) return true;
+    }
+    return true;
+}
+
+Result<bool> Http1::take_chunk(std::string_view input, std::size_t& used, std::string_view& piece) {
+    const ChunkedDecoder::Step step = exchange_->chunks.next(input);
+    used = step.consumed;
+    switch (step.status) {
+        case ChunkedDecoder::Status::more: break;
+        case ChunkedDecoder::Status::data: piece = step.data; break;
+        case ChunkedDecoder::Status::done: exchange_->body_done = true; break;
+        case ChunkedDecoder::Status::error:
+            close_after_ = true;
+            exchange_->body_done = true;  // nothing behind this can be trusted
+            return Error(std::string(exchange_->chunks.refusal().words), kBadRequest);
+    }
+    return true;
+}
+
+// Reads more into the body's own buffer, and no further than the body when its length is known.
+IoResult Http1::receive_body(Request& request) {
+    Exchange& exchange = *exchange_;
+    if (!exchange.body_in) exchange.body_in = BufferPool::take(kBodyBuffer);
+    exchange.body_begin = exchange.body_end = 0;
+    std::size_t room = exchange.body_in.capacity();
+    if (request.framing().kind == Framing::Kind::content_length) {
+        room = static_cast<std::size_t>(std::min<std::uint64_t>(room, exchange.body_left));
+    }
+    const IoResult got = connection().recv({exchange.body_in.data(), room});
+    if (got.ok()) exchange.body_end = got.bytes;
+    return got;
+}
+
+Async<Result<std::string_view>> Http1::next_body(Request& request) {
+    std::string_view piece;
+    Result<bool> taken = take_body(request, piece);
+    if (!taken) return Result<std::string_view>(taken.error());
+    if (*taken) return Result<std::string_view>(piece);
+    return wait_for_body(request);
+}
+
+Async<Result<std::string_view>> Http1::wait_for_body(Request& request) {
+    send_continue(request);
+    for (;;) {
+        IoResult got = receive_body(request);
+        if (got.would_block()) {
+            const Duration timeout = *request.conf<LocationConf>().client_body_timeout;
+            Wake wake = co_await connection().readable(timeout);
+            if (wake == Wake::ready) continue;
+            close_after_ = true;
+            exchange_->body_done = true;
+            if (wake == Wake::timed_out) co_return Error("client timed out", kTimedOut);
+            co_return Error("client closed the connection", kClientGone);
+        }
+        if (!got.ok()) {
+            close_after_ = true;
+            exchange_->body_done = true;
+            request.log_at(LogLevel::info, "client prematurely closed connection");
+            co_return Error("client prematurely closed connection", kBadRequest);
+        }
+        std::string_view piece;
+        Result<bool> taken = take_body(request, piece);
+        if (!taken) co_return taken.error();
+        if (*taken) co_return piece;
+    }
+}
+
+// RFC 9110 10.1.1: the client waits for our word before it sends the body.
+void Http1::send_continue(Request& request) {
+    Exchange& exchange = *exchange_;
+    if (exchange.continue_sent || expectation(request.head(), request.head_bytes()) != Expect::continue_100)
+        return;
+    exchange.continue_sent = true;
+    send_interim(request, 100, {});
+}
+
+// Reads to the end of a body that nobody wanted, so that the next request is found behind it.
+void Http1::discard() {
+    Request& request = exchange_->request;
+    const LocationConf& conf = request.conf<LocationConf>();
+    for (int reads = 0;;) {
+        std::string_view piece;
+        Result<bool> taken = take_body(request, piece);
+        if (!taken) return shut();
+        if (exchange_->body_done) return next_request();
+        if (*taken) continue;
+        if (++reads > kReadsATurn) return connection().poke();
+        const IoResult got = receive_body(request);
+        if (got.would_block()) return connection().deadline(*conf.client_body_timeout);
+        if (!got.ok()) return shut();
+    }
+}
+
+}  // namespace berth::http

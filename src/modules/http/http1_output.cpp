@@ -1,0 +1,194 @@
+// How an answer is written in HTTP/1.
+#include <algorithm>
+
+#include "core/text/number.hpp"
+#include "core/time/http_date.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/http/http1.hpp"
+#include "modules/http/protocol/framing.hpp"
+#include "modules/http/protocol/response_head.hpp"
+#include "modules/http/protocol/status.hpp"
+#include "modules/http/server_field.hpp"
+
+namespace berth::http {
+
+bool Http1::decide_keep_alive(const Request& request, const LocationConf& conf) const {
+    const Connection& wire = connection();
+    if (close_after_ || draining_) return false;
+    if (*conf.keepalive_timeout == Duration::zero() || wire.requests() >= *conf.keepalive_requests)
+        return false;
+    if (wire.loop().now() - wire.opened_at() >= *conf.keepalive_time) return false;
+    // A client that waits for "100 Continue" and got a final answer instead may or may not send its body.
+    if (body_pending() && !exchange_->continue_sent &&
+        expectation(request.head(), request.head_bytes()) == Expect::continue_100) {
+        return false;
+    }
+    return http::keep_alive(request.head(), request.head_bytes());
+}
+
+void Http1::decide_coding(const Request& request, const LocationConf& conf) {
+    const Response& out = request.out();
+    if (request.is_head() || never_has_body(out.status)) {
+        coding_ = Coding::none;
+    } else if (out.content_length) {
+        coding_ = Coding::length;
+        body_left_ = *out.content_length;
+    } else if (request.minor_version() > 0 && *conf.chunked_transfer_encoding) {
+        coding_ = Coding::chunked;
+    } else {
+        coding_ = Coding::until_close;
+        keep_alive_ = false;
+    }
+}
+
+void Http1::write_fields(Request& request, const LocationConf& conf, HeadWriter& head) {
+    const Response& out = request.out();
+    head.raw(server_and_date(connection().loop().wall(), *conf.server_tokens,
+                             out.fields.find(KnownHeader::server) != nullptr));
+    if (!out.content_type.empty()) {
+        if (out.charset.empty()) {
+            head.field(KnownHeader::content_type, out.content_type);
+        } else {
+            const auto text = request.arena().array<char>(out.content_type.size() + 10 + out.charset.size());
+            char* end = std::ranges::copy(out.content_type, text.data()).out;
+            end = std::ranges::copy(std::string_view("; charset="), end).out;
+            end = std::ranges::copy(out.charset, end).out;
+            head.field(KnownHeader::content_type, {text.data(), end});
+        }
+    }
+    // HEAD announces what GET would send; 204 and 304 announce nothing (RFC 9110 8.6).
+    if (out.content_length && !never_has_body(out.status)) {
+        head.field(KnownHeader::content_length, *out.content_length);
+    } else if (coding_ == Coding::chunked) {
+        head.raw("Transfer-Encoding: chunked\r\n");
+    }
+    if (out.last_modified) {
+        char date[kHttpDateSize];
+        const char* end = format_http_date(date, *out.last_modified);
+        head.field(KnownHeader::last_modified, std::string_view(date, end));
+    }
+    if (!keep_alive_) {
+        head.raw("Connection: close\r\n");
+    } else {
+        if (*conf.keepalive_header != Duration::zero()) {
+            head.raw("Keep-Alive: timeout=");
+            head.raw(std::to_string(conf.keepalive_header->count() / 1000));
+            head.raw("\r\n");
+        }
+        head.raw(request.minor_version() == 0 || *conf.keepalive_header != Duration::zero()
+                     ? std::string_view("Connection: keep-alive\r\n")
+                     : std::string_view());
+    }
+    if (!out.etag.empty()) head.field(KnownHeader::etag, out.etag);
+    if (out.accept_ranges) head.raw("Accept-Ranges: bytes\r\n");
+    for (const OutField& field : out.fields) head.field(field.name, field.value);
+    if (head.rejected() > 0) {
+        request.log_at(LogLevel::error,
+                       "{} response fields were left out: a name or value is not allowed in HTTP",
+                       head.rejected());
+    }
+}
+
+void Http1::send_head(Request& request) {
+    if (state_ == State::closed) return;
+    const LocationConf& conf = request.conf<LocationConf>();
+    Response& out = request.out();
+    keep_alive_ = decide_keep_alive(request, conf);
+    decide_coding(request, conf);
+    HeadWriter head(request.arena());
+    if (out.reason.empty()) {
+        head.status(out.status);
+    } else {
+        head.status(out.status, out.reason);
+    }
+    write_fields(request, conf, head);
+    const std::string_view text = head.finish();
+    head_bytes_ = static_cast<std::uint32_t>(text.size());
+    out_.append_text(request.arena(), text);
+}
+
+void Http1::send_interim(Request& request, int status, std::string_view field_lines) {
+    if (request.minor_version() == 0 || request.head_sent()) return;
+    HeadWriter head(request.arena(), 64 + field_lines.size());
+    head.status(status);
+    head.raw(field_lines);
+    out_.append_text(request.arena(), head.finish());
+    flush();
+}
+
+// Puts the framing of the response around a piece of its body.
+void Http1::encode(Request& request, Chain& chain, bool last) {
+    Arena& arena = request.arena();
+    const std::size_t size = coding_ == Coding::until_close ? 0 : chain.size();
+    switch (coding_) {
+        case Coding::none: chain.clear(); return;
+        case Coding::until_close: break;
+        case Coding::length:
+            if (size > body_left_ || (last && size < body_left_)) {
+                request.log_at(LogLevel::alert, "the response body is {} than its Content-Length: broken off",
+                               size > body_left_ ? "longer" : "shorter");
+                reset(request);
+                chain.clear();
+                return;
+            }
+            body_left_ -= size;
+            break;
+        case Coding::chunked:
+            if (size > 0) {
+                char line[kMaxChunkHead];
+                const std::size_t length = write_chunk_head(line, size);
+                out_.append_copy(arena, {line, length});
+            }
+            break;
+    }
+    out_.append_chain(std::move(chain));
+    if (coding_ != Coding::chunked) return;
+    if (size > 0) out_.append_text(arena, "\r\n");
+    if (!last) return;
+    const Response& response = request.out();
+    if (response.trailer_count == 0) {
+        out_.append_text(arena, kLastChunk);
+        return;
+    }
+    HeadWriter trailers(arena);
+    trailers.raw("0\r\n");
+    for (std::size_t i = 0; i < response.trailer_count; ++i) {
+        trailers.field(response.trailers[i].name, response.trailers[i].value);
+    }
+    out_.append_text(arena, trailers.finish());
+}
+
+Flow Http1::send_body(Request& request, Chain& chain, bool last) {
+    if (broken_ || state_ == State::closed) return chain.clear(), Flow::open;
+    encode(request, chain, last);
+    const Flow flow = flush();
+    if (last && !dispatching_ && out_.empty()) connection().loop().post(next_);
+    return flow;
+}
+
+Flow Http1::flush() {
+    if (out_.empty() || broken_) return Flow::open;
+    Request& request = exchange_->request;
+    const IoResult sent = connection().send(out_);
+    if (sent.failed()) {
+        request.log_at(LogLevel::info, "{}", system_error("send", {}, sent.error_number).message);
+        reset(request);
+        return Flow::open;
+    }
+    if (out_.empty()) {
+        if (!request.response_complete()) connection().no_deadline();
+        request.on_drained();
+        return Flow::open;
+    }
+    connection().deadline(*request.conf<LocationConf>().send_timeout);
+    request.on_full();
+    return Flow::full;
+}
+
+std::string_view Http1::protocol(const Request& request) const noexcept {
+    return request.minor_version() == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
+std::uint64_t Http1::bytes_sent() const noexcept { return connection().bytes_sent() - sent_before_; }
+
+}  // namespace berth::http

@@ -1,0 +1,226 @@
+// The module "http": the blocks of HTTP serving and the directives of the engine itself.
+#include <algorithm>
+
+#include "core/config/rows.hpp"
+#include "core/cycle.hpp"
+#include "core/module.hpp"
+#include "core/text/number.hpp"
+#include "event/process/worker.hpp"
+#include "modules/http/blocks.hpp"
+#include "modules/http/contexts.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/http/server_name.hpp"
+
+namespace berth::http {
+
+void ServerConf::finish(Loader&) {
+    const BufferCount& large = *large_client_header_buffers;
+    head_options.max_line = static_cast<std::uint32_t>(std::max(large.size, *client_header_buffer_size));
+    head_options.max_head =
+        static_cast<std::uint32_t>(std::max(large.size * large.count, *client_header_buffer_size));
+    head_options.max_fields = *max_headers;
+    head_options.underscores = *underscores_in_headers;
+    head_options.ignore_invalid = *ignore_invalid_headers;
+}
+
+void LocationConf::merge(const LocationConf& outer) {
+    keepalive_timeout.inherit(outer.keepalive_timeout);
+    keepalive_header.inherit(outer.keepalive_header);
+}
+
+void LocationConf::finish(Loader& loader) {
+    temp_folder = loader.arena().copy(loader.cycle().below_prefix(*client_body_temp_path));
+}
+
+namespace {
+
+using namespace rows;
+
+constexpr std::size_t kLargestHead = 1U
+                                     << 24U;  // positions in a head are 32 bits; far more than anyone needs
+
+void take_large_buffers(Loader& loader, const Node& node, Setting<BufferCount>& setting) {
+    std::optional<std::uint64_t> count = parse_unsigned(node.args[0].text);
+    std::optional<std::uint64_t> size = parse_size(node.args[1].text);
+    if (!count || *count == 0 || !size || *size < 64 || *count > kLargestHead / *size) {
+        loader.error(node.args[0].at, "invalid value in \"" + node.name + "\"",
+                     "write a number and a size, as in \"4 8k\"; together at most 16m");
+        return;
+    }
+    setting.set({*count, *size});
+}
+
+// keepalive_timeout TIME [HEADER_TIME]: one row sets two settings.
+void take_keepalive_timeout(Loader& loader, const Node& node, LocationConf& conf) {
+    std::optional<Milliseconds> time = parse_duration(node.args[0].text);
+    std::optional<Milliseconds> header =
+        node.args.size() > 1 ? parse_duration(node.args[1].text) : Milliseconds(0);
+    if (!time || !header) {
+        loader.error(node.args[time ? 1 : 0].at, "invalid value in \"keepalive_timeout\"",
+                     "a time is expected: 75s, 1h, 0");
+        return;
+    }
+    conf.keepalive_timeout.set(*time);
+    conf.keepalive_header.set(*header);
+}
+
+void take_listen(Loader& loader, const Node& node) {
+    ListenRequest request;
+    request.server = &current_server(loader);
+    request.server->listens = true;
+    read_listen(loader, node, request);
+    current_http(loader).listens.push_back(std::move(request));
+}
+
+void take_internal(Loader& loader, const Node&) { current_location(loader)->internal_only = true; }
+
+constexpr Directive plain(std::string_view name, Context where, Arity arity, std::string_view usage,
+                          std::string_view help,
+                          void (*apply)(Loader&, const Directive&, const Node&, void*)) {
+    Directive row;
+    row.name = name;
+    row.contexts = where;
+    row.arity = arity;
+    row.usage = usage;
+    row.help = help;
+    row.apply = apply;
+    return row;
+}
+
+constexpr std::string_view kLingering[] = {"off", "on", "always"};
+constexpr std::string_view kTokens[] = {"off", "on", "build"};
+constexpr std::string_view kSatisfy[] = {"all", "any"};
+constexpr std::string_view kUnderscores[] = {"off", "on", "reject"};
+constexpr std::string_view kBodyInFile[] = {"off", "on", "clean"};
+constexpr Between kPositiveSize{1};
+
+constexpr Context in_http_or_server = in_http_block | in_server;
+
+constexpr Directive directives[] = {
+    block<open_http>("http", in_main, in_http_block, {0, 0}, "{ … }",
+                     "Everything that is served over HTTP stands in here."),
+    repeatable(block<open_server>(
+        "server", in_http_block, in_server, {0, 0}, "{ … }",
+        "A virtual server: reached by its addresses (listen) and its names (server_name).")),
+    repeatable(block<open_location>("location", in_server | in_location, in_location, {1, 2},
+                                    "[= | ^~ | ~ | ~*] URI | @NAME { … }",
+                                    "What is done with requests whose path begins with URI (a prefix; the "
+                                    "longest wins), is URI (=), or matches it "
+                                    "as a regular expression (~, ~* whatever the letter case; the first wins "
+                                    "over prefixes that do not say ^~). "
+                                    "A location with a name (@) is reached from other directives only.")),
+    repeatable(plain(
+        "listen", in_server, {1, kAnyNumber},
+        "PORT | ADDRESS[:PORT] | unix:PATH [default_server] [proxy_protocol] [backlog=N] [rcvbuf=SIZE] "
+        "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [fastopen=N] [so_keepalive=on|off|T:T:N] "
+        "[strategy=shared]",
+        "An address this server is reached at. Several servers may share one; the first, or the one that "
+        "says default_server, answers names that no server has.",
+        [](Loader& l, const Directive&, const Node& n, void*) { take_listen(l, n); })),
+    repeatable(plain(
+        "server_name", in_server, {1, kAnyNumber}, "NAME…",
+        "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "
+        "expressions (~), $hostname, or \"\" for requests without a name.",
+        [](Loader& l, const Directive&, const Node& n, void*) { take_server_name(l, n); })),
+    plain("internal", in_location, {0, 0}, "",
+          "Requests from outside get 404 here; only redirects inside the server arrive.",
+          [](Loader& l, const Directive&, const Node& n, void*) { take_internal(l, n); }),
+
+    duration<&ServerConf::client_header_timeout>(
+        "client_header_timeout", in_http_or_server,
+        "How long a client may take to send a request head; then 408."),
+    size<&ServerConf::client_header_buffer_size>(
+        "client_header_buffer_size", in_http_or_server,
+        "What is set aside for a request head at first; it grows up to large_client_header_buffers.",
+        {64, kLargestHead}),
+    custom<&ServerConf::large_client_header_buffers, take_large_buffers>(
+        "large_client_header_buffers", in_http_or_server, {2, 2}, "NUMBER SIZE",
+        "The largest head: no line longer than SIZE (414 or 400), no more than NUMBER × SIZE in all."),
+    number<&ServerConf::max_headers>("max_headers", in_http_or_server,
+                                     "The largest number of header fields of a request.",
+                                     {1, FieldList::kMax}),
+    flag<&ServerConf::ignore_invalid_headers>(
+        "ignore_invalid_headers", in_http_or_server,
+        "Whether fields with odd names are left out, or make the request invalid."),
+    flag<&ServerConf::merge_slashes>("merge_slashes", in_http_or_server,
+                                     "Whether \"//\" in a path counts as \"/\"."),
+    choice<&ServerConf::underscores_in_headers>(
+        "underscores_in_headers", in_http_or_server, kUnderscores,
+        "Header names with underscores: left out (off), taken (on), or refused (reject)."),
+
+    size<&LocationConf::client_max_body_size>("client_max_body_size", in_http,
+                                              "The largest request body; beyond it 413. 0: no limit."),
+    size<&LocationConf::client_body_buffer_size>(
+        "client_body_buffer_size", in_http, "Request bodies up to this size stay in memory.", kPositiveSize),
+    choice<&LocationConf::client_body_in_file_only>(
+        "client_body_in_file_only", in_http, kBodyInFile,
+        "Writes every request body to a file, and keeps it (on) or removes it after the request (clean)."),
+    text<&LocationConf::client_body_temp_path>("client_body_temp_path", in_http,
+                                               "The folder for request bodies that do not stay in memory."),
+    duration<&LocationConf::client_body_timeout>(
+        "client_body_timeout", in_http, "How long a client may be silent while it sends a body; then 408."),
+    duration<&LocationConf::send_timeout>(
+        "send_timeout", in_http, "How long a client may take nothing of an answer before it is dropped."),
+    action<LocationConf, take_keepalive_timeout>("keepalive_timeout", in_http, {1, 2}, "TIME [HEADER_TIME]",
+                                                 "How long an idle connection stays open; 0 closes after "
+                                                 "each answer. HEADER_TIME is told to the client."),
+    duration<&LocationConf::keepalive_time>("keepalive_time", in_http,
+                                            "The longest life of a connection that serves several requests."),
+    number<&LocationConf::keepalive_requests>("keepalive_requests", in_http,
+                                              "How many requests one connection may bring."),
+    choice<&LocationConf::lingering_close>("lingering_close", in_http, kLingering,
+                                           "Whether what a client still sends is read before closing, so "
+                                           "that it sees the last answer: if it seems to be "
+                                           "sending (on), always, or never (off)."),
+    duration<&LocationConf::lingering_time>("lingering_time", in_http, "How long lingering may last in all."),
+    duration<&LocationConf::lingering_timeout>("lingering_timeout", in_http,
+                                               "How long lingering waits for each further piece."),
+    flag<&LocationConf::reset_timedout_connection>(
+        "reset_timedout_connection", in_http,
+        "Whether connections that timed out are reset, which frees the kernel's buffers at once."),
+    flag<&LocationConf::tcp_nodelay>("tcp_nodelay", in_http, "TCP_NODELAY: small writes are sent at once."),
+    flag<&LocationConf::tcp_nopush>(
+        "tcp_nopush", in_http, "Heads and the beginnings of files in full packets, when sendfile is on."),
+    flag<&LocationConf::chunked_transfer_encoding>(
+        "chunked_transfer_encoding", in_http,
+        "Whether answers of unknown length are chunked for HTTP/1.1 clients."),
+    choice<&LocationConf::server_tokens>("server_tokens", in_http, kTokens,
+                                         "Whether the Server field and error pages tell the version."),
+    flag<&LocationConf::absolute_redirect>("absolute_redirect", in_http,
+                                           "Whether redirects made by the server name scheme and host."),
+    flag<&LocationConf::port_in_redirect>(
+        "port_in_redirect", in_http,
+        "Whether absolute redirects name the port when it is not the usual one."),
+    flag<&LocationConf::server_name_in_redirect>("server_name_in_redirect", in_http,
+                                                 "Whether absolute redirects use the first server_name "
+                                                 "instead of the Host that the client asked for."),
+    choice<&LocationConf::satisfy>("satisfy", in_http, kSatisfy,
+                                   "Whether all access rules must allow a request, or any one is enough."),
+    flag<&LocationConf::log_not_found>("log_not_found", in_http,
+                                       "Whether missing files are written to the error log."),
+    flag<&LocationConf::msie_padding>("msie_padding", in_http,
+                                      "Accepted for old configurations; does nothing."),
+};
+
+Result<void> start_worker(Worker& worker) {
+    if (HttpConf* http = worker.cycle().conf<HttpRoot>().http) http->worker = &worker;
+    return {};
+}
+
+}  // namespace
+
+}  // namespace berth::http
+
+namespace berth {
+
+extern const Module http_core = {
+    .name = "http_core",
+    .directives = http::directives,
+    .global = conf_of<http::HttpRoot>(),
+    .main = conf_of<http::HttpConf>(),
+    .server = conf_of<http::ServerConf>(),
+    .location = conf_of<http::LocationConf>(),
+    .start_worker = http::start_worker,
+};
+
+}  // namespace berth

@@ -1,0 +1,247 @@
+// The arguments of `listen`, and how several of them share a socket.
+#include "modules/http/listen.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "core/cycle.hpp"
+#include "core/text/number.hpp"
+#include "core/text/similar.hpp"
+#include "event/listening.hpp"
+#include "modules/http/blocks.hpp"
+#include "modules/http/http1.hpp"
+#include "modules/http/virtual_hosts.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kUnprivilegedPort = 8000;
+
+struct Parameter {
+    std::string_view name;
+    std::string_view value;
+    bool has_value = false;
+    const Word* word = nullptr;
+};
+
+Parameter split(const Word& word) {
+    const std::string_view text = word.text;
+    const std::size_t equals = text.find('=');
+    if (equals == text.npos) return {text, {}, false, &word};
+    return {text.substr(0, equals), text.substr(equals + 1), true, &word};
+}
+
+void invalid(Loader& loader, const Parameter& parameter, std::string hint) {
+    loader.error(parameter.word->at, "invalid value \"" + parameter.word->text + "\" in \"listen\"",
+                 std::move(hint));
+}
+
+bool read_count(Loader& loader, const Parameter& parameter, int& into) {
+    std::optional<std::uint64_t> value = parse_unsigned(parameter.value, 1U << 30U);
+    if (!value) return invalid(loader, parameter, "a whole number is expected"), false;
+    into = static_cast<int>(*value);
+    return true;
+}
+
+bool read_bytes(Loader& loader, const Parameter& parameter, std::optional<int>& into) {
+    std::optional<std::uint64_t> value = parse_size(parameter.value);
+    if (!value || *value > (1U << 30U)) return invalid(loader, parameter, "a size is expected: 64k"), false;
+    into = static_cast<int>(*value);
+    return true;
+}
+
+bool read_on_off(Loader& loader, const Parameter& parameter, bool& into) {
+    if (parameter.value != "on" && parameter.value != "off") {
+        return invalid(loader, parameter, "it is \"on\" or \"off\""), false;
+    }
+    into = parameter.value == "on";
+    return true;
+}
+
+// so_keepalive=on|off|[idle]:[interval]:[count]
+bool read_keepalive(Loader& loader, const Parameter& parameter, std::optional<KeepaliveProbes>& into) {
+    KeepaliveProbes probes;
+    if (parameter.value == "on" || parameter.value == "off") {
+        probes.on = parameter.value == "on";
+        into = probes;
+        return true;
+    }
+    std::string_view rest = parameter.value;
+    const std::size_t first = rest.find(':');
+    const std::size_t second = first == rest.npos ? rest.npos : rest.find(':', first + 1);
+    if (second == rest.npos) return invalid(loader, parameter, "on, off or idle:interval:count"), false;
+    auto seconds = [](std::string_view text) -> std::optional<int> {
+        if (text.empty()) return 0;
+        std::optional<std::chrono::milliseconds> time = parse_duration(text);
+        if (!time) return std::nullopt;
+        return static_cast<int>(time->count() / 1000);
+    };
+    std::optional<int> idle = seconds(rest.substr(0, first));
+    std::optional<int> interval = seconds(rest.substr(first + 1, second - first - 1));
+    const std::string_view count_text = rest.substr(second + 1);
+    std::optional<std::uint64_t> count = count_text.empty() ? 0 : parse_unsigned(count_text, 127);
+    if (!idle || !interval || !count)
+        return invalid(loader, parameter, "idle:interval:count, as in 30m::10"), false;
+    probes.idle = *idle;
+    probes.interval = *interval;
+    probes.count = static_cast<int>(*count);
+    into = probes;
+    return true;
+}
+
+using Read = bool (*)(Loader& loader, const Parameter& parameter, ListenRequest& request);
+
+struct Known {
+    std::string_view name;
+    bool takes_value;
+    bool about_socket;  // belongs to the socket: may be written once for an address
+    Read read;
+};
+
+bool not_in_build(Loader& loader, const Parameter& parameter, ListenRequest&) {
+    loader.error(parameter.word->at,
+                 "listen parameter \"" + std::string(parameter.name) + "\" is known, but not in this build",
+                 "this build serves HTTP/1.1 over TCP and unix sockets");
+    return false;
+}
+
+bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest&) {
+    if (parameter.value == "shared") return true;
+    const bool known =
+        parameter.value == "handoff" || parameter.value == "reuseport" || parameter.value == "proxy";
+    loader.error(parameter.word->at,
+                 known ? "strategy \"" + std::string(parameter.value) + "\" is known, but not in this build"
+                       : "unknown strategy \"" + std::string(parameter.value) + "\"",
+                 "this build has: shared");
+    return false;
+}
+
+constexpr Known kKnown[] = {
+    {"default_server", false, false,
+     [](Loader&, const Parameter&, ListenRequest& r) { return r.default_server = true; }},
+    {"default", false, false,
+     [](Loader&, const Parameter&, ListenRequest& r) { return r.default_server = true; }},
+    {"proxy_protocol", false, false,
+     [](Loader&, const Parameter&, ListenRequest& r) { return r.options.proxy_protocol = true; }},
+    {"backlog", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) { return read_count(l, p, r.options.backlog); }},
+    {"rcvbuf", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) {
+         return read_bytes(l, p, r.options.receive_buffer);
+     }},
+    {"sndbuf", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) { return read_bytes(l, p, r.options.send_buffer); }},
+    {"reuseport", false, true, not_in_build},
+    {"ipv6only", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) { return read_on_off(l, p, r.options.ipv6_only); }},
+    {"deferred", false, true,
+     [](Loader&, const Parameter&, ListenRequest& r) { return r.options.deferred = true; }},
+    {"bind", false, true, [](Loader&, const Parameter&, ListenRequest& r) { return r.options.bind = true; }},
+    {"fastopen", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) { return read_count(l, p, r.options.fast_open); }},
+    {"so_keepalive", true, true,
+     [](Loader& l, const Parameter& p, ListenRequest& r) {
+         return read_keepalive(l, p, r.options.keepalive);
+     }},
+    {"strategy", true, true, read_strategy},
+    {"ssl", false, false, not_in_build},
+    {"http2", false, false, not_in_build},
+    {"quic", false, false, not_in_build},
+    {"udp", false, false, not_in_build},
+    {"accept_filter", true, true, not_in_build},
+    {"setfib", true, true, not_in_build},
+    {"multipath", false, true, not_in_build},
+};
+
+void read_parameter(Loader& loader, const Word& word, ListenRequest& request) {
+    const Parameter parameter = split(word);
+    auto known = std::ranges::find(kKnown, parameter.name, &Known::name);
+    if (known == std::end(kKnown)) {
+        std::vector<std::string_view> names;
+        for (const Known& each : kKnown) names.push_back(each.name);
+        std::string_view near = closest(names, parameter.name);
+        loader.error(word.at, "unknown parameter \"" + word.text + "\" of \"listen\"",
+                     near.empty() ? std::string() : "did you mean \"" + std::string(near) + "\"?");
+        return;
+    }
+    if (known->takes_value != parameter.has_value) {
+        invalid(loader, parameter,
+                known->takes_value ? "write " + std::string(known->name) + "=VALUE" : "it takes no value");
+        return;
+    }
+    if (known->read(loader, parameter, request) && known->about_socket) request.has_options = true;
+}
+
+bool has_own_socket(const ListenRequest& request) { return request.has_options || request.options.bind; }
+
+// The address of the socket that serves this request: a wildcard of the same port, when there is one.
+Address socket_address(const ListenRequest& request, const std::vector<ListenRequest>& all) {
+    if (request.address.is_unix() || request.address.is_wildcard() || has_own_socket(request))
+        return request.address;
+    for (const ListenRequest& other : all) {
+        if (other.address.is_wildcard() && other.address.family() == request.address.family() &&
+            other.address.port() == request.address.port()) {
+            return other.address;
+        }
+    }
+    return request.address;
+}
+
+}  // namespace
+
+void read_listen(Loader& loader, const Node& node, ListenRequest& request) {
+    const Word& where = node.args[0];
+    Result<Address> address = Address::parse(where.text, kHttpPort);
+    if (!address) {
+        loader.error(where.at,
+                     "invalid address \"" + where.text + "\" in \"listen\": " + address.error().message,
+                     "write a port, ADDRESS:PORT, [IPv6]:PORT or unix:PATH");
+        return;
+    }
+    request.address = std::move(*address);
+    request.at = where.at;
+    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
+}
+
+Address default_address() {
+    return Address::ipv4(INADDR_ANY, geteuid() == 0 ? kHttpPort : kUnprivilegedPort);
+}
+
+void make_sockets(Loader& loader, HttpBlock& http) {
+    // Sockets' own addresses come first in their tables, so wildcards are made before what they also serve.
+    std::stable_partition(http.listens.begin(), http.listens.end(),
+                          [](const ListenRequest& request) { return request.address.is_wildcard(); });
+    Listening& listening = loader.cycle().own<Listening>();
+    for (const ListenRequest& request : http.listens) {
+        if (!request.address.specified()) continue;  // was reported
+        const Address at = socket_address(request, http.listens);
+        const bool describes_socket = request.has_options && at == request.address;
+        Result<Listening::Entry*> entry =
+            listening.add(at, describes_socket ? &request.options : nullptr, open_http1, request.at);
+        if (!entry) {
+            loader.error(request.at, entry.error().message);
+            continue;
+        }
+        if (request.options.proxy_protocol) (*entry)->options.proxy_protocol = true;
+        auto* hosts = static_cast<VirtualHosts*>((*entry)->user);
+        if (hosts == nullptr) {
+            hosts = loader.arena().create<VirtualHosts>();
+            hosts->http = http.conf;
+            hosts->cycle = &loader.cycle();
+            hosts->at(at);
+            (*entry)->user = hosts;
+        }
+        hosts->at(request.address).add(*request.server, request.default_server, loader);
+    }
+    for (Listening::Entry& entry : listening.entries) {
+        if (entry.open != open_http1) continue;
+        static_cast<VirtualHosts*>(entry.user)->complete();
+    }
+}
+
+}  // namespace berth::http

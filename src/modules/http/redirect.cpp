@@ -1,0 +1,81 @@
+// How the Location of a redirect is made.
+#include "modules/http/redirect.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/text/number.hpp"
+#include "event/connection.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/http/request.hpp"
+#include "modules/http/special_response.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kHttpsPort = 443;
+
+bool must_encode(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }
+
+// What may not stand in a field becomes %XX: a decoded path can hold anything.
+std::string_view encoded(Arena& arena, std::string_view text) {
+    const auto bad = std::ranges::count_if(text, must_encode);
+    if (bad == 0) return text;
+    auto out = arena.array<char>(text.size() + 2 * static_cast<std::size_t>(bad));
+    char* to = out.data();
+    for (char c : text) {
+        if (!must_encode(c)) {
+            *to++ = c;
+            continue;
+        }
+        constexpr std::string_view kDigits = "0123456789ABCDEF";
+        const auto byte = static_cast<unsigned char>(c);
+        *to++ = '%';
+        *to++ = kDigits[byte >> 4U];
+        *to++ = kDigits[byte & 15U];
+    }
+    return {out.data(), out.size()};
+}
+
+std::string_view origin(Request& request, const LocationConf& conf) {
+    const Connection& connection = request.stream().connection();
+    const bool encrypted = connection.transport().encrypted();
+    std::string_view host = request.host();
+    if (*conf.server_name_in_redirect || host.empty()) host = request.server().name();
+    std::string text(encrypted ? "https://" : "http://");
+    text += host.empty() ? connection.local().ip_text() : std::string(host);
+    const std::uint16_t port = connection.local().port();
+    const bool usual = port == (encrypted ? kHttpsPort : kHttpPort) || port == 0;
+    if (*conf.port_in_redirect && !usual) text += ":" + std::to_string(port);
+    return request.arena().copy(text);
+}
+
+}  // namespace
+
+std::string_view join(Arena& arena, std::string_view a, std::string_view b) {
+    auto out = arena.array<char>(a.size() + b.size());
+    if (!a.empty()) std::memcpy(out.data(), a.data(), a.size());
+    if (!b.empty()) std::memcpy(out.data() + a.size(), b.data(), b.size());
+    return {out.data(), out.size()};
+}
+
+std::string_view with_args(Request& request, std::string_view path) {
+    if (request.args().empty()) return path;
+    return join(request.arena(), join(request.arena(), path, "?"), request.args());
+}
+
+Verdict redirect_to(Request& request, int status, std::string_view location) {
+    const LocationConf& conf = request.conf<LocationConf>();
+    location = encoded(request.arena(), location);
+    if (location.starts_with('/') && *conf.absolute_redirect) {
+        location = join(request.arena(), origin(request, conf), location);
+    }
+    request.out().reset();
+    request.out().fields.add(KnownHeader::location, location);
+    send_status_page(request, status);
+    return Verdict::done();
+}
+
+}  // namespace berth::http

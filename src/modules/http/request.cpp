@@ -1,0 +1,223 @@
+// What a request knows about itself, and how its answer goes out.
+#include "modules/http/request.hpp"
+
+#include "event/connection.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/http/phases.hpp"
+#include "modules/http/protocol/status.hpp"
+#include "modules/http/protocol/uri.hpp"
+#include "modules/http/server.hpp"
+#include "modules/http/special_response.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr int kMostRedirects = 10;
+
+}  // namespace
+
+Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stream)
+    : Scope(loop, arena, &cycle),
+      VariableHost(arena),
+      stream_(stream),
+      head_(parser_.head()),
+      started_at_(loop.now()),
+      started_ms_(loop.wall().milliseconds()),
+      out_(arena),
+      drained_(loop) {
+    drained_.set();
+}
+
+Request::~Request() = default;
+
+// --- what came
+
+VariableText Request::header(std::string_view name) const noexcept {
+    const HeaderField* field = head_.fields.find(name, bytes_);
+    return field != nullptr ? VariableText{field->value.in(bytes_), true} : VariableText::missing();
+}
+
+std::optional<std::uint64_t> Request::content_length() const noexcept {
+    if (framing_.kind != Framing::Kind::content_length) return std::nullopt;
+    return framing_.length;
+}
+
+void Request::on_head(std::string_view bytes) {
+    bytes_ = bytes;
+    method_ = head_.method;
+    method_text_ = head_.method_text.in(bytes);
+    request_uri_ = head_.target.in(bytes);
+    args_ = head_.query.in(bytes);
+    head_only_ = method_ == Method::head;
+}
+
+// The path of the target in normal form.
+Refusal Request::read_target(bool merge_slashes) {
+    if (head_.form == TargetForm::asterisk) {
+        uri_ = "*";
+        if (method_ == Method::options) return {};
+        return {400, "client sent \"*\" with a method other than OPTIONS"};
+    }
+    if (head_.form == TargetForm::authority) return {400, "client sent a target that is no path"};
+    const NormalPath path = normalize_path(head_.path.in(bytes_), arena(), merge_slashes);
+    if (path.refusal) return path.refusal;
+    uri_ = path.path;
+    return {};
+}
+
+void Request::become_get() noexcept {
+    if (head_only_) return;
+    method_ = Method::get;
+    method_text_ = "GET";
+}
+
+// --- where it stands
+
+void Request::use_server(const Server& server) noexcept {
+    server_ = &server;
+    sets_[static_cast<std::size_t>(Level::global)] = &cycle().global();
+    sets_[static_cast<std::size_t>(Level::main)] = http_->settings;
+    sets_[static_cast<std::size_t>(Level::server)] = &server.settings;
+    enter_location(server.root);
+}
+
+void Request::enter_location(const Location& location) noexcept {
+    location_ = &location;
+    sets_[static_cast<std::size_t>(Level::location)] = &location.settings;
+}
+
+void Request::rewrite_uri(std::string_view uri) noexcept {
+    uri_ = uri;
+    uri_changed_ = true;
+}
+
+Worker& Request::worker() const noexcept { return *http_->worker; }
+
+void Request::start(const Server& server, const HttpConf& http) {
+    http_ = &http;
+    use_variables(http.variables);
+    use_server(server);
+    if (Refusal refusal = read_target(*conf<ServerConf>().merge_slashes)) {
+        refuse(server, http, refusal);
+        return;
+    }
+    if (uri_ == "*") {
+        out_.fields.add(KnownHeader::allow, "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        reply(200, {}, {});
+        return;
+    }
+    PhaseEngine::run(*this);
+}
+
+void Request::refuse(const Server& server, const HttpConf& http, const Refusal& refusal) {
+    http_ = &http;
+    use_variables(http.variables);
+    use_server(server);
+    log_at(LogLevel::info, "{}", refusal.words);
+    stream_.close_after();
+    send_special_response(*this, refusal.status);
+}
+
+bool Request::redirect(std::string_view uri, std::string_view args) {
+    if (++redirects_ > kMostRedirects) {
+        log_at(LogLevel::error,
+               "rewrite or internal redirection cycle while internally redirecting to \"{}\"", uri);
+        return false;
+    }
+    uri_ = uri;
+    args_ = args;
+    internal_ = true;
+    uri_changed_ = false;
+    access_refusal_ = 0;
+    use_server(*server_);
+    phase_ = static_cast<std::uint8_t>(Phase::server_rewrite);
+    handler_ = 0;
+    return true;
+}
+
+bool Request::jump(const Location& named) {
+    if (++redirects_ > kMostRedirects) {
+        log_at(LogLevel::error,
+               "rewrite or internal redirection cycle while redirecting to named location \"{}\"",
+               named.name);
+        return false;
+    }
+    internal_ = true;
+    uri_changed_ = false;
+    access_refusal_ = 0;
+    enter_location(named);
+    phase_ = static_cast<std::uint8_t>(Phase::rewrite);
+    handler_ = 0;
+    return true;
+}
+
+// --- answering
+
+void Request::filter_body(BodyFilter filter, void* state) {
+    BodyFilterEntry** end = &body_filters_;
+    while (*end != nullptr) end = &(*end)->next;
+    *end = arena().create<BodyFilterEntry>(BodyFilterEntry{filter, state, nullptr});
+}
+
+void Request::send_head() {
+    if (head_sent_) return;
+    head_sent_ = true;
+    if (forced_status_ != 0) out_.status = forced_status_;
+    for (const HeaderFilterEntry& filter : http_->plan.header_filters) {
+        filter.run(*this, sets_[static_cast<std::size_t>(filter.conf->level)]->at(*filter.conf));
+    }
+    stream_.send_head(*this);
+}
+
+Flow Request::send(Chain&& chain, bool last) {
+    send_head();
+    if (last_sent_ || gone_) {
+        chain.clear();
+        return Flow::open;
+    }
+    Chain through = std::move(chain);
+    for (const BodyFilterEntry* at = body_filters_; at != nullptr; at = at->next) {
+        at->filter(*this, through, last, at->state);
+    }
+    last_sent_ = last;
+    return stream_.send_body(*this, through, last);
+}
+
+Verdict Request::reply(int status, std::string_view content_type, std::string_view body) {
+    out_.status = status;
+    out_.content_type = content_type;
+    out_.content_length = body.size();
+    Chain chain;
+    if (!body.empty()) chain.append_text(arena(), body);
+    send(std::move(chain), true);
+    return Verdict::done();
+}
+
+void Request::on_gone() noexcept {
+    gone_ = true;
+    drained_.set();
+}
+
+void Request::on_complete() {
+    if (logged_ || http_ == nullptr) return;
+    logged_ = true;
+    PhaseEngine::log(*this);
+}
+
+void Request::on_handler_done() { PhaseEngine::resume(*this); }
+
+// --- logging
+
+Log& Request::log() const noexcept { return cycle().log(); }
+
+std::uint64_t Request::connection_number() const noexcept { return stream_.connection().number(); }
+
+void Request::describe(LogFields& fields) const {
+    fields.add("client", stream_.connection().peer().ip_text());
+    if (server_ != nullptr) fields.add("server", server_->name());
+    if (!bytes_.empty()) fields.add_quoted("request", request_line());
+    if (!host_.name.empty()) fields.add_quoted("host", header(KnownHeader::host));
+}
+
+}  // namespace berth::http

@@ -11,5 +11,6 @@ void define_connection_variables(Variables& variables);
 void define_response_variables(Variables& variables);
 void define_time_variables(Variables& variables);
 void define_server_variables(Variables& variables);
+void define_file_variables(Variables& variables);
 
 }  // namespace berth::http

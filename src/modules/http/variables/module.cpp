@@ -18,6 +18,7 @@ extern const Module http_variables = {
             http::define_response_variables(variables);
             http::define_time_variables(variables);
             http::define_server_variables(variables);
+            http::define_file_variables(variables);
         },
 };
 

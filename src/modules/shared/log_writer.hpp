@@ -1,0 +1,71 @@
+// LogWriter: one worker's way to one access log: written at once, or gathered in a buffer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/log/log.hpp"
+#include "event/loop.hpp"
+#include "event/process/runtime_files.hpp"
+
+namespace berth {
+
+// How a log file is written, as access_log's parameters say.
+struct LogBuffering {
+    std::size_t size = 0;  // bytes; 0: every line is written at once
+    Duration flush{0};     // how long a line may wait in the buffer; 0: as long as there is room
+    int gzip = 0;          // 1 to 9: the buffer is written as a member of a gzip file
+
+    bool operator==(const LogBuffering&) const = default;
+};
+
+// Lines that could not be written are counted, and told to the error log at most once a second. Never waits
+// for a pipe whose reader does not keep up: those lines are lost, too.
+class LostLines {
+ public:
+    explicit LostLines(EventLoop& loop, Log& log) : loop_(loop), log_(log) {}
+
+    // One or more lines for `path` were lost because of this errno.
+    void add(std::string_view path, int error_number) noexcept;
+    std::uint64_t count() const noexcept { return count_; }
+
+ private:
+    EventLoop& loop_;
+    Log& log_;
+    TimePoint told_{};
+    std::uint64_t count_ = 0;
+};
+
+// Appends all of `bytes` to a descriptor with as few calls as possible. Returns 0 or errno; EAGAIN for a pipe
+// that is full.
+int append_to_file(int fd, std::string_view bytes, bool may_block) noexcept;
+
+class LogWriter {
+ public:
+    // All of them outlive the writer.
+    LogWriter(EventLoop& loop, const RuntimeFiles::LogFile& file, const LogBuffering& buffering,
+              LostLines& lost);
+    LogWriter(const LogWriter&) = delete;
+    LogWriter& operator=(const LogWriter&) = delete;
+    // Writes what is in the buffer.
+    ~LogWriter() { flush(); }
+
+    // `line` has its line end.
+    void write(std::string_view line);
+    void flush();
+
+ private:
+    void put(std::string_view bytes);
+    void put_compressed();
+
+    EventLoop& loop_;
+    const RuntimeFiles::LogFile& file_;
+    LogBuffering buffering_;
+    LostLines& lost_;
+    std::string buffer_;
+    bool regular_ = true;
+    Timer timer_;
+};
+
+}  // namespace berth

@@ -14,7 +14,7 @@
 namespace berth::http {
 
 // A Rule says which bytes end the run: one byte at a time, and for sixteen with SSE2. Elsewhere the loop is
-// over single bytes, which compilers unroll.
+// over single bytes.
 
 // The end of a request target: SP, a control byte, DEL.
 struct TargetEnd {

@@ -29,6 +29,9 @@ Async<Result<OpenedFile>> open_file(Scope& scope, ThreadPool& pool, std::string_
 
 // A buffer and how many bytes of the file are in it; fewer than asked for only at the end of the file.
 struct FileBytes {
+    FileBytes() = default;  // no aggregate: those may not be passed to coroutines (see async.hpp)
+    FileBytes(IoBuffer bytes, std::size_t count) noexcept : buffer(std::move(bytes)), size(count) {}
+
     IoBuffer buffer;
     std::size_t size = 0;
     std::string_view text() const noexcept { return {buffer.data(), size}; }

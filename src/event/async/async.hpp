@@ -19,6 +19,12 @@
 #include "event/async/scope.hpp"
 #include "event/callback.hpp"
 
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 takes an operator new that is a template for a stranger to the operator delete beside it, and says
+// so at the end of every coroutine: this stays off to the end of whatever includes this.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace berth {
 
 // What is to be run once something has finished.

@@ -70,7 +70,7 @@ constexpr Directive directives[] = {
         "How workers share a listening port where its `listen` does not say. shared: all watch one socket."),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
         "debug_connection", in_events, {1, 1},
-        "ADDRESS | NETWORK | unix:", "Clients whose connections are logged at the debug level.")),
+        "ADDRESS | NETWORK | unix:", "Accepted for compatibility: error_log decides what is logged.")),
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <string_view>
 
 #include "core/config/tree.hpp"
 #include "core/net/address.hpp"
@@ -21,8 +22,9 @@ struct Listening {
         // `user` is the protocol's own: what it finds its servers by.
         Listener::OpenSession open = nullptr;
         void* user = nullptr;
-        bool has_options = false;  // some `listen` wrote options for the socket
-        Origin at;                 // where it was first asked for
+        bool has_options = false;   // some `listen` wrote options for the socket
+        std::string_view scheme{};  // of its URLs ("http"), for showing them; the protocol's to set
+        Origin at;                  // where it was first asked for
     };
 
     // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.

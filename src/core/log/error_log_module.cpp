@@ -1,6 +1,8 @@
 // The directive error_log of the main context.
 #include "core/log/error_log_module.hpp"
 
+#include <filesystem>
+
 #include "core/build_info.hpp"
 #include "core/config/rows.hpp"
 #include "core/cycle.hpp"
@@ -29,6 +31,12 @@ constexpr Directive directives[] = {
 
 }  // namespace
 
+void make_parent_folder(const std::string& prefix, const std::string& path) {
+    if (!path.starts_with(prefix)) return;
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+}
+
 std::string default_error_log(const Cycle& cycle) {
     const std::string& given = cycle.options().error_log;
     if (given == "stderr") return given;
@@ -38,12 +46,14 @@ std::string default_error_log(const Cycle& cycle) {
 Result<void> open_error_log(const Cycle& cycle, Log& log) {
     const auto& targets = cycle.conf<ErrorLogConf>().targets;
     for (const LogTarget& target : *targets) {
+        if (target.kind == LogTarget::Kind::file) make_parent_folder(cycle.prefix(), target.path);
         if (Result<void> added = log.add(target); !added) return added;
     }
     if (targets.is_set()) return {};
     LogTarget target;
     target.path = default_error_log(cycle);
     if (target.path == "stderr") target.kind = LogTarget::Kind::standard_error;
+    make_parent_folder(cycle.prefix(), target.path);
     return log.add(target);
 }
 

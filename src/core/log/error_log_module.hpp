@@ -1,6 +1,7 @@
 // ErrorLogConf: where the whole server's error log goes.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/config/setting.hpp"
@@ -15,9 +16,13 @@ struct ErrorLogConf {
     Setting<std::vector<LogTarget>> targets;  // paths absolute; unset: -e, or the built-in path
 };
 
-// Opens the error log of a configuration into `log`, which is empty: what `error_log` names, else the path of -e, else
-// the built-in one. An error leaves it half open.
+// Opens the error log of a configuration into `log`, which is empty: what `error_log` names, else the path of
+// -e, else the built-in one. An error leaves it half open.
 Result<void> open_error_log(const Cycle& cycle, Log& log);
+
+// Makes the folder that `path` stands in, when it is missing and below the prefix: `logs/` of a fresh start.
+// What cannot be made shows when the file is opened.
+void make_parent_folder(const std::string& prefix, const std::string& path);
 
 // The file of -e or the built-in one, absolute; "stderr" stays that word.
 std::string default_error_log(const Cycle& cycle);

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/config/setting.hpp"
@@ -46,6 +45,13 @@ struct ThreadPoolConf {
     std::size_t queue = 65536;
 };
 
+struct EnvVariable {
+    std::string name;
+    std::optional<std::string> value;  // none: the master's
+};
+
+inline constexpr unsigned kMostWorkers = 512;
+
 // Global.
 struct ProcessConf {
     Setting<unsigned> worker_processes{1};  // 0: auto
@@ -65,7 +71,7 @@ struct ProcessConf {
     Setting<bool> master_process{true};
     Setting<std::chrono::milliseconds> timer_resolution{std::chrono::milliseconds(0)};
     Setting<bool> pcre_jit{true};
-    Setting<std::vector<std::pair<std::string, std::optional<std::string>>>> env;
+    Setting<std::vector<EnvVariable>> env;
     Setting<std::vector<ThreadPoolConf>> thread_pools;
 
     void finish(Loader& loader);
@@ -77,5 +83,6 @@ unsigned worker_count(const ProcessConf& conf);
 std::string pid_path(const Cycle& cycle);
 // Of the control socket; empty when it is off.
 std::string control_path(const Cycle& cycle);
+std::string default_control_path(const std::string& pid_file);
 
 }  // namespace berth

@@ -1,0 +1,175 @@
+// Sending and receiving channel messages: sendmsg(2) and recvmsg(2) with SCM_RIGHTS.
+#include "event/process/channel.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstring>
+
+namespace berth {
+
+namespace {
+
+constexpr std::uint16_t kVersion = 1;
+constexpr unsigned kBatch = 64;
+
+struct Header {
+    std::uint16_t version = kVersion;
+    std::uint16_t type = 0;
+};
+
+bool is_known(std::uint16_t type) {
+    return type >= static_cast<std::uint16_t>(MessageType::online) &&
+           type <= static_cast<std::uint16_t>(MessageType::stats);
+}
+
+// Takes the first descriptor of the control data; others, which nobody sends, are closed.
+FileDescriptor take_descriptor(msghdr& header) {
+    FileDescriptor first;
+    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+         control = CMSG_NXTHDR(&header, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
+            FileDescriptor received(fd);
+            if (!first) first = std::move(received);
+        }
+    }
+    return first;
+}
+
+}  // namespace
+
+Result<Channel::Ends> Channel::make_ends() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+        return system_error("socketpair", "", errno);
+    }
+    return Ends{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+Channel::Channel(EventLoop& loop, FileDescriptor end, Callback<Message&> message, Callback<> closed)
+    : loop_(loop),
+      fd_(std::move(end)),
+      message_(message),
+      closed_(closed),
+      watcher_(Callback<Readiness>::to<&Channel::on_ready>(*this), fd_.get()) {}
+
+Result<void> Channel::start() { return loop_.watch(watcher_, Trigger::edge); }
+
+bool Channel::send(MessageType type, std::string_view payload, int fd) {
+    if (!fd_ || payload.size() > kMaxPayload) return false;
+    Header header;
+    header.type = static_cast<std::uint16_t>(type);
+    std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+    bytes += payload;
+    if (!queue_.empty()) flush();
+    if (queue_.empty()) {
+        const Sent sent = transmit(bytes, fd);
+        if (sent != Sent::full) return sent == Sent::yes;
+    }
+    Packet packet{std::move(bytes), FileDescriptor()};
+    if (fd >= 0) {
+        Result<FileDescriptor> copy = duplicate(fd);
+        if (!copy) return false;
+        packet.fd = *std::move(copy);
+    }
+    queue_.push_back(std::move(packet));
+    watcher_.rearm_write();
+    return true;
+}
+
+Channel::Sent Channel::transmit(std::string_view bytes, int fd) {
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (fd >= 0) {
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+    }
+    while (true) {
+        if (::sendmsg(fd_.get(), &header, MSG_NOSIGNAL) >= 0) return Sent::yes;
+        if (errno == EINTR) continue;
+        // ETOOMANYREFS: too many descriptors in flight, until the other end reads some.
+        const bool later =
+            errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
+        return later ? Sent::full : Sent::failed;
+    }
+}
+
+void Channel::on_ready(Readiness readiness) {
+    if (readiness.writable) flush();
+    if (!readiness.readable || !fd_) return;
+    for (unsigned i = 0; i < kBatch; ++i) {
+        if (!receive()) return;
+    }
+    // The rest in the next turn: a busy channel must not hold up the others.
+    loop_.unwatch(watcher_);
+    static_cast<void>(loop_.watch(watcher_, Trigger::edge));
+}
+
+bool Channel::receive() {
+    if (!fd_) return false;
+    std::array<char, sizeof(Header) + kMaxPayload> buffer;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 4)> control;
+    iovec part{buffer.data(), buffer.size()};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const ssize_t got = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == EINTR) return true;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return watcher_.rearm_read(), false;
+    if (got <= 0) return lost(), false;
+
+    Message message;
+    message.fd = take_descriptor(header);
+    message.fd_lost = (header.msg_flags & MSG_CTRUNC) != 0;
+    if (message.fd_lost) ++lost_descriptors_;
+    Header start;
+    const auto size = static_cast<std::size_t>(got);
+    if (size >= sizeof(start)) std::memcpy(&start, buffer.data(), sizeof(start));
+    if (size < sizeof(start) || start.version != kVersion || !is_known(start.type) ||
+        (header.msg_flags & MSG_TRUNC) != 0) {
+        ++ignored_;
+        return true;
+    }
+    message.type = static_cast<MessageType>(start.type);
+    message.payload = std::string_view(buffer.data() + sizeof(start), size - sizeof(start));
+    message_(message);
+    return true;
+}
+
+void Channel::flush() {
+    while (fd_ && !queue_.empty()) {
+        const Packet& packet = queue_.front();
+        const Sent sent = transmit(packet.bytes, packet.fd.get());
+        if (sent == Sent::full) return watcher_.rearm_write();
+        queue_.pop_front();
+        if (sent == Sent::failed) return;  // reading tells that the other end is gone
+    }
+}
+
+void Channel::lost() {
+    close();
+    closed_();
+}
+
+void Channel::close() noexcept {
+    watcher_.unwatch();
+    fd_.reset();
+    queue_.clear();
+}
+
+}  // namespace berth

@@ -1,0 +1,87 @@
+// The control socket: one line asks, a few lines answer. `./server -s …` on one side, the master on the
+// other.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "core/system/file_descriptor.hpp"
+#include "event/loop.hpp"
+
+namespace berth {
+
+// What somebody asked for: "reload", "reopen", "stop", "quit", "status". Answered by ControlServer::answer(),
+// which may be much later.
+struct ControlRequest {
+    std::uint64_t client = 0;
+    std::string_view command;
+};
+
+// Listens on a unix socket, mode 0600. A peer that is neither root nor this process's user is turned away
+// (SO_PEERCRED, unix(7)).
+class ControlServer {
+ public:
+    static constexpr std::size_t kMaxRequest = 256;
+
+    ControlServer(EventLoop& loop, Callback<const ControlRequest&> asked) noexcept;
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
+
+    // A socket that is there already is replaced.
+    Result<void> listen(const std::string& path);
+    const std::string& path() const noexcept { return path_; }
+    // Moves the socket's path, clients stay: to PATH.oldbin and back.
+    void rename(const std::string& path) noexcept;
+    // Sends the text, one "| " line for each of its lines, and the verdict; ends the conversation. Harmless
+    // when the client has left.
+    void answer(std::uint64_t client, std::string_view text, bool success);
+    // Ends everything and deletes the path. In a forked child, abandon() instead: the path stays.
+    void close() noexcept;
+    void abandon() noexcept;
+
+ private:
+    struct Client {
+        Client(ControlServer& owner, FileDescriptor socket, std::uint64_t its_number) noexcept;
+        void on_ready(Readiness readiness);
+
+        ControlServer& server;
+        FileDescriptor fd;
+        std::uint64_t number;
+        std::string in;
+        std::string out;
+        bool asked = false;
+        bool finished = false;  // answered: closed when `out` is sent
+        Watcher watcher;
+    };
+
+    void on_connect(Readiness);
+    void read(Client& client);
+    void write(Client& client);
+    void drop(Client& client);
+    void bury();
+
+    EventLoop& loop_;
+    Callback<const ControlRequest&> asked_;
+    std::string path_;
+    FileDescriptor fd_;
+    std::uint64_t last_number_ = 0;
+    std::list<Client> clients_;
+    std::list<Client> dead_;
+    Watcher watcher_;
+    Task bury_;
+};
+
+struct ControlAnswer {
+    std::string text;
+    bool success = false;
+};
+
+// Asks the server that listens on `path` and waits for its answer, at most `timeout` (negative: as long as it
+// takes). An error means that there is no such server or it went away; code ENOENT or ECONNREFUSED: nobody
+// listens.
+Result<ControlAnswer> ask_control(const std::string& path, std::string_view command, Duration timeout);
+
+}  // namespace berth

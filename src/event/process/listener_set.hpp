@@ -1,0 +1,64 @@
+// ListenerSet: the listening sockets of the server, from configuration to configuration and from binary to
+// binary.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "event/listener.hpp"
+#include "event/listening.hpp"
+
+namespace berth {
+
+// Owned by the master; a worker finds the same sockets in its copy.
+class ListenerSet {
+ public:
+    struct Item {
+        Address address;  // as it was asked for
+        std::unique_ptr<Listener> listener;
+        std::size_t index = 0;  // its place in a worker's counters; never used again by another address
+    };
+
+    // Takes over sockets that another binary listens on: "3;4;5", as inheritance() wrote it. What is not a
+    // listening socket is left alone and reported.
+    Result<void> inherit(std::string_view descriptors);
+    // The same for the next binary. The descriptors are made inheritable in the child, with keep_over_exec().
+    std::string inheritance() const;
+    void keep_over_exec() const;
+
+    // Binds what `wanted` asks for and nobody listens on yet, and applies changed options. When one fails,
+    // those bound by this call are closed again; nothing else has changed.
+    Result<void> prepare(const Listening& wanted);
+    // Closes all that is not in `wanted`. Connections may still name a closed Listener: they are kept until
+    // forget().
+    void retire(const Listening& wanted);
+    void forget() { retired_.clear(); }
+
+    // Null when nothing listens there.
+    Item* find(const Address& address) noexcept;
+    const std::vector<Item>& items() const noexcept { return items_; }
+    std::vector<Item>& items() noexcept { return items_; }
+
+    // Closes every socket here, in a worker that accepts no more.
+    void close();
+    // Deletes the paths of unix sockets: when the last owner ends.
+    void remove_unix_paths() const noexcept;
+
+ private:
+    struct Inherited {
+        Address address;
+        FileDescriptor fd;
+    };
+
+    Result<void> open(const Listening::Entry& entry);
+    void undo(std::size_t first_new);
+
+    std::vector<Item> items_;
+    std::vector<std::unique_ptr<Listener>> retired_;
+    std::vector<Inherited> inherited_;
+    std::size_t next_index_ = 0;
+};
+
+}  // namespace berth

@@ -1,0 +1,270 @@
+// The master's daily work: signals, commands, workers that come and go.
+#include "event/process/master.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/system/access.hpp"
+#include "core/system/process_title.hpp"
+#include "event/process/runtime_files.hpp"
+#include "event/process/startup.hpp"
+#include "event/process/upgrade.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kKillAfter{1000};
+constexpr Duration kTick{1000};
+
+std::string_view signal_name(int number) {
+    const char* name = ::sigabbrev_np(number);
+    return name != nullptr ? name : "?";
+}
+
+}  // namespace
+
+Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> first, ListenerSet& listeners,
+               Scoreboard& scoreboard, PidFile& pid_file)
+    : loop_(loop),
+      program_(program),
+      current_(std::move(first)),
+      listeners_(listeners),
+      scoreboard_(scoreboard),
+      pid_file_(pid_file),
+      parent_(::getppid()),
+      signals_(loop, Callback<const SignalEvent&>::to<&Master::on_signal>(*this)),
+      control_(loop, Callback<const ControlRequest&>::to<&Master::on_control>(*this)),
+      workers_(loop, listeners, scoreboard,
+               {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
+                Callback<WorkerHandle&, int>::to<&Master::on_worker_ended>(*this),
+                Callback<>::to<&Master::in_child>(*this)}),
+      respawn_timer_(Callback<>::to<&Master::respawn_missing>(*this)),
+      kill_timer_(Callback<>::to<&Master::kill_rest>(*this)),
+      tick_(Callback<>::to<&Master::tick>(*this)),
+      last_generation_(current_->number()),
+      ready_limit_(Callback<>::to<&Master::on_ready_limit>(*this)),
+      new_binary_(Callback<int>::to<&Master::on_new_binary_ended>(*this)) {}
+
+Result<void> Master::run() {
+    if (Result<void> started = signals_.start(); !started) return started;
+    const std::string path = control_path(*current_->cycle);
+    if (!path.empty()) {
+        if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
+    }
+    set_process_title("berth: master process " + program_.command_line());
+    wanted_ = worker_count(conf());
+    start_workers();
+    tick_.start(loop_, kTick);
+    loop_.run();
+
+    control_.close();
+    pid_file_.remove();
+    // While another binary serves the same unix sockets, their paths are its.
+    if (new_binary_.pid() == 0 && !has_living_parent()) listeners_.remove_unix_paths();
+    log().notice("exit");
+    return {};
+}
+
+void Master::on_signal(const SignalEvent& signal) {
+    if (signal.number == SIGCHLD) {
+        workers_.poll();
+        return new_binary_.poll();
+    }
+    // A window that is resized, or a background job that writes: not meant for us.
+    const bool casual = signal.number == SIGWINCH || signal.number == SIGTTIN || signal.number == SIGTTOU;
+    if (casual && signal.by_terminal) return;
+    log().notice("signal {} ({}) received from {}", signal.number, signal_name(signal.number), signal.sender);
+    switch (signal.number) {
+        case SIGTERM:
+        case SIGINT: return stop();
+        case SIGQUIT: return quit();
+        case SIGHUP: return reload(0);
+        case SIGUSR1: return reopen();
+        case SIGUSR2: return upgrade();
+        case SIGWINCH: return stop_workers();
+        case SIGTTIN: return add_worker();
+        case SIGTTOU: return remove_worker();
+        default: return;
+    }
+}
+
+void Master::on_control(const ControlRequest& request) {
+    if (request.command == "reload") return reload(request.client);
+    if (request.command == "status") return control_.answer(request.client, status(), true);
+    if (request.command == "reopen") {
+        reopen();
+    } else if (request.command == "stop") {
+        stop();
+    } else if (request.command == "quit") {
+        quit();
+    } else {
+        return control_.answer(request.client, "unknown command", false);
+    }
+    control_.answer(request.client, {}, true);
+}
+
+std::string Master::status() const {
+    std::string text = fmt::format("generation {}, {} of {} workers\n", current_->number(),
+                                   workers_.count(current_->number()), wanted_);
+    if (respawn_.failures() > 0 && !missing_.empty()) {
+        text += fmt::format("{} workers wait to be replaced: {} died early\n", missing_.size(),
+                            respawn_.failures());
+    }
+    for (const auto& worker : const_cast<Workers&>(workers_).all()) {
+        const WorkerIdentity& is = worker->identity();
+        text += fmt::format("worker {} (generation {}) pid {} {}\n", is.slot, is.generation, worker->pid(),
+                            worker->asked()   ? "draining"
+                            : worker->ready() ? "ready"
+                                              : "starting");
+    }
+    return text;
+}
+
+// --- ending
+
+void Master::quit() {
+    if (ending_ != Ending::no) return;
+    ending_ = Ending::gracefully;
+    log().notice("gracefully shutting down");
+    workers_.drain_all(Drain::at_once);
+    listeners_.close();
+    finish_when_empty();
+}
+
+void Master::stop() {
+    if (ending_ == Ending::fast) return;
+    ending_ = Ending::fast;
+    workers_.terminate_all();
+    listeners_.close();
+    kill_timer_.start(loop_, kKillAfter);
+    finish_when_empty();
+}
+
+void Master::kill_rest() {
+    workers_.kill_all();
+    kill_timer_.start(loop_, kKillAfter);
+}
+
+// The thread of a reload has to come back before the loop may go.
+void Master::finish_when_empty() {
+    if (ending_ != Ending::no && workers_.empty() && reload_ == nullptr) loop_.stop();
+}
+
+void Master::tick() {
+    log().flush_repeats();
+    tick_.start(loop_, kTick);
+}
+
+// --- logs
+
+void Master::reopen() {
+    log().notice("reopening logs");
+    auto& files = current_->cycle->own<RuntimeFiles>();
+    Result<void> logs = log().reopen();
+    if (!logs) log().emerg("{}", logs.error().message);
+    Result<void> reopened = files.reopen(*current_->cycle);
+    if (!reopened) log().emerg("{}", reopened.error().message);
+    redirect_standard_error(log());
+
+    std::vector<std::string> paths = log().paths();
+    for (const auto& file : files.logs) paths.push_back(file.path);
+    for (const std::string& path : paths) {
+        OpenHow how;
+        how.flags = O_WRONLY | O_APPEND | O_CREAT;
+        Result<FileDescriptor> file = open_file(path, how);
+        if (file) workers_.send_all(MessageType::reopen, path, file->get());
+    }
+}
+
+// --- workers
+
+void Master::start_workers() {
+    for (unsigned slot = 0; slot < wanted_; ++slot) start_worker(slot);
+}
+
+void Master::start_worker(unsigned slot) {
+    Result<void> spawned = workers_.spawn(*current_, slot);
+    if (spawned) return;
+    log().alert("{}", spawned.error().message);
+    missing_.push_back(slot);
+    respawn_timer_.start(loop_, std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep));
+}
+
+void Master::on_worker_ready(WorkerHandle& worker) {
+    const std::uint64_t generation = worker.identity().generation;
+    if (candidate_ == nullptr || generation != candidate_->number()) return workers_.put_online(worker);
+    if (workers_.all_ready(generation) && workers_.count(generation) > 0) commit();
+}
+
+void Master::on_worker_ended(WorkerHandle& worker, int status) {
+    const WorkerIdentity& is = worker.identity();
+    const LogLevel level = WIFSIGNALED(status) ? LogLevel::alert : LogLevel::notice;
+    log().at(level, nullptr, "worker process {} {}", worker.pid(), describe_exit(status));
+    if (ending_ != Ending::no) return finish_when_empty();
+    if (worker.asked()) return;
+    count(scoreboard_.deaths());
+    if (candidate_ != nullptr && is.generation == candidate_->number()) {
+        return reject(
+            fmt::format("worker process {} {} before it was ready", worker.pid(), describe_exit(status)));
+    }
+    if (is.generation == current_->number() && !workers_stopped_) replace(worker);
+}
+
+void Master::replace(WorkerHandle& worker) {
+    const unsigned slot = worker.identity().slot;
+    if (slot >= wanted_) return;
+    std::optional<Duration> ready_for;
+    if (worker.ready()) ready_for = loop_.now() - worker.ready_at();
+    const Duration wait = respawn_.died(loop_.now(), ready_for);
+    count(scoreboard_.respawns());
+    if (wait == Duration(0)) return start_worker(slot);
+    log().warn("worker {} died early, {} times now: its replacement waits {} ms", slot, respawn_.failures(),
+               wait.count());
+    missing_.push_back(slot);
+    respawn_timer_.start(loop_, wait);
+}
+
+void Master::respawn_missing() {
+    for (const unsigned slot : std::exchange(missing_, {})) {
+        if (slot < wanted_ && ending_ == Ending::no && !workers_stopped_) start_worker(slot);
+    }
+}
+
+void Master::add_worker() {
+    if (ending_ != Ending::no || workers_stopped_ || wanted_ >= kMostWorkers) return;
+    start_worker(wanted_++);
+    log().notice("{} workers now", wanted_);
+}
+
+void Master::remove_worker() {
+    if (ending_ != Ending::no || workers_stopped_ || wanted_ <= 1) return;
+    --wanted_;
+    for (auto& worker : workers_.all()) {
+        const WorkerIdentity& is = worker->identity();
+        if (is.generation == current_->number() && is.slot >= wanted_ && !worker->asked()) {
+            worker->drain(Drain::politely);
+        }
+    }
+    log().notice("{} workers now", wanted_);
+}
+
+void Master::stop_workers() {
+    if (ending_ != Ending::no) return;
+    workers_stopped_ = true;
+    missing_.clear();
+    log().notice("stopping the workers; SIGHUP starts them again");
+    workers_.drain_all(Drain::politely);
+}
+
+void Master::in_child() {
+    signals_.close();
+    control_.abandon();
+    pid_file_.abandon();
+    new_binary_.abandon();
+}
+
+}  // namespace berth

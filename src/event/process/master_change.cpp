@@ -1,0 +1,172 @@
+// How the master changes what it runs: reload and binary upgrade.
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "event/listening.hpp"
+#include "event/process/master.hpp"
+#include "event/process/startup.hpp"
+#include "event/process/upgrade.hpp"
+
+namespace berth {
+
+namespace {
+
+// A generation that is not ready by then will not be.
+constexpr Duration kReadyLimit{30'000};
+
+}  // namespace
+
+// --- reload
+
+void Master::reload(std::uint64_t client) {
+    if (ending_ != Ending::no) return control_.answer(client, "the server is shutting down", false);
+    if (reload_ != nullptr || candidate_ != nullptr) {
+        reload_again_ = true;
+        if (client != 0) next_clients_.push_back(client);
+        return;
+    }
+    if (client != 0) clients_.push_back(client);
+    if (workers_stopped_ && new_binary_.pid() != 0) {
+        // The way back from an upgrade: what ran before runs again.
+        log().notice("starting the workers again");
+        workers_stopped_ = false;
+        start_workers();
+        return end_reload(fmt::format("generation {} active again", current_->number()), true);
+    }
+    log().notice("reconfiguring");
+    CycleOptions options = program_.options;
+    options.generation = ++last_generation_;
+    reload_ = std::make_unique<Reload>(loop_, std::move(options), Callback<>::to<&Master::on_loaded>(*this));
+}
+
+void Master::on_loaded() {
+    std::unique_ptr<Reload> loaded = std::move(reload_);
+    if (ending_ != Ending::no) return finish_when_empty();
+    const LoadReport& report = loaded->report();
+    for (const std::string& line : report.lines) {
+        log().at(report.failed ? LogLevel::emerg : LogLevel::warn, nullptr, "{}", line);
+    }
+    candidate_ = loaded->take();
+    if (candidate_ == nullptr) return reject(report.text);
+    warnings_ = report.text;
+    if (Result<void> started = start_candidate(); !started) return reject(started.error().message);
+    ready_limit_.start(loop_, kReadyLimit);
+}
+
+Result<void> Master::start_candidate() {
+    if (Result<void> bound = listeners_.prepare(candidate_->cycle->conf<Listening>()); !bound) return bound;
+    const unsigned count = worker_count(candidate_->cycle->conf<ProcessConf>());
+    for (unsigned slot = 0; slot < count; ++slot) {
+        if (Result<void> spawned = workers_.spawn(*candidate_, slot); !spawned) return spawned;
+    }
+    return {};
+}
+
+void Master::commit() {
+    ready_limit_.stop();
+    current_ = std::move(candidate_);
+    wanted_ = worker_count(conf());
+    workers_stopped_ = false;
+    missing_.clear();
+    respawn_.configure(*conf().worker_respawn_delay);
+    const std::uint64_t generation = current_->number();
+    // The new ones accept before the old ones cease.
+    for (auto& worker : workers_.all()) {
+        if (worker->identity().generation == generation) workers_.put_online(*worker);
+    }
+    workers_.drain_other_generations(generation);
+    listeners_.retire(current_->cycle->conf<Listening>());
+    listeners_.forget();
+    redirect_standard_error(log());
+    take_new_paths();
+    count(scoreboard_.reloads());
+    log().notice("generation {} active", generation);
+    end_reload(warnings_ + fmt::format("generation {} active", generation), true);
+}
+
+void Master::reject(const std::string& why) {
+    ready_limit_.stop();
+    count(scoreboard_.failed_reloads());
+    if (candidate_ != nullptr) {
+        log().emerg("{}", why);
+        workers_.terminate(candidate_->number());
+        listeners_.retire(current_->cycle->conf<Listening>());
+        listeners_.forget();
+        candidate_.reset();
+    }
+    log().error("configuration not applied; generation {} goes on", current_->number());
+    end_reload(why, false);
+}
+
+void Master::on_ready_limit() { reject("the new workers are not ready in time"); }
+
+void Master::end_reload(const std::string& text, bool success) {
+    for (const std::uint64_t client : std::exchange(clients_, {})) control_.answer(client, text, success);
+    if (!std::exchange(reload_again_, false)) return;
+    clients_ = std::exchange(next_clients_, {});
+    reload(0);
+}
+
+// The pid file and the control socket go where the new configuration wants them; during an upgrade they stay.
+void Master::take_new_paths() {
+    if (new_binary_.pid() != 0) return;
+    if (const std::string path = pid_path(*current_->cycle); path != pid_file_.path()) {
+        Result<PidFile> file = PidFile::create(path);
+        if (file) {
+            pid_file_.remove();
+            pid_file_ = *std::move(file);
+        } else {
+            log().emerg("{}", file.error().message);
+        }
+    }
+    const std::string control = control_path(*current_->cycle);
+    if (control == control_.path()) return;
+    if (control.empty()) return control_.close();
+    if (Result<void> listens = control_.listen(control); !listens) log().warn("{}", listens.error().message);
+}
+
+// --- upgrade
+
+bool Master::has_living_parent() const { return program_.inherited && ::getppid() == parent_; }
+
+void Master::upgrade() {
+    if (ending_ != Ending::no) return;
+    if (new_binary_.pid() != 0)
+        return log().notice("the new binary is running already: {}", new_binary_.pid());
+    if (has_living_parent())
+        return log().notice("no upgrade while the old binary, {}, is still there", parent_);
+    log().notice("changing binary");
+    const std::string pid = pid_file_.path();
+    if (Result<void> renamed = pid_file_.rename(pid + kOldSuffix); !renamed) {
+        return log().alert("{}", renamed.error().message);
+    }
+    control_.rename(control_.path() + kOldSuffix);
+    Result<pid_t> started = start_new_binary(program_, listeners_);
+    if (started) {
+        log().notice("start new binary process {}", *started);
+        return new_binary_.watch(loop_, *started);
+    }
+    log().alert("{}", started.error().message);
+    on_new_binary_ended(0);
+}
+
+// The new one is gone: this is the server again.
+void Master::on_new_binary_ended(int status) {
+    log().notice("new binary process {}", describe_exit(status));
+    auto original = [](const std::string& path) {
+        const std::string_view suffix = kOldSuffix;
+        return path.ends_with(suffix) ? path.substr(0, path.size() - suffix.size()) : path;
+    };
+    if (Result<void> renamed = pid_file_.rename(original(pid_file_.path())); !renamed) {
+        log().alert("{}", renamed.error().message);
+    }
+    control_.rename(original(control_.path()));
+    if (!workers_stopped_ || ending_ != Ending::no) return;
+    log().notice("starting the workers again");
+    workers_stopped_ = false;
+    start_workers();
+}
+
+}  // namespace berth

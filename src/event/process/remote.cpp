@@ -1,0 +1,91 @@
+// Finding the running server, and asking it.
+#include "event/process/remote.hpp"
+
+#include <signal.h>
+
+#include <cstdio>
+
+#include "core/build_info.hpp"
+#include "core/config/include.hpp"
+#include "event/process/control.hpp"
+#include "event/process/pid_file.hpp"
+#include "event/process/process_conf.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kShort{10'000};
+
+struct Place {
+    std::string pid_file;
+    std::string control;  // empty: off
+};
+
+// What the last `name` of the main context says; empty when nothing does.
+std::string word_of(const ConfigTree& tree, std::string_view name) {
+    std::string found;
+    for (const Node& node : tree.root.children) {
+        if (node.name == name && node.args.size() == 1) found = node.args[0].text;
+    }
+    return found;
+}
+
+Place find_server(const CycleOptions& options) {
+    const Cycle paths(options);
+    ConfigTree tree;
+    Diagnostics ignored;
+    static_cast<void>(
+        read_config(paths.conf_file(), options.extra_directives, Grammar::instance(), tree, ignored));
+    Place place;
+    const std::string pid = word_of(tree, "pid");
+    place.pid_file = paths.below_prefix(pid.empty() ? BERTH_PID_PATH : pid);
+    const std::string control = word_of(tree, "control");
+    if (control.empty()) {
+        place.control = default_control_path(place.pid_file);
+    } else if (control.starts_with("unix:")) {
+        place.control = paths.below_prefix(control.substr(5));
+    }
+    return place;
+}
+
+int complain(const std::string& text) {
+    std::fprintf(stderr, "berth: [error] %s\n", text.c_str());
+    return 1;
+}
+
+int number_of(const std::string& command) {
+    if (command == "stop") return SIGTERM;
+    if (command == "quit") return SIGQUIT;
+    return command == "reload" ? SIGHUP : SIGUSR1;
+}
+
+int send_signal(const Place& place, const std::string& command) {
+    Result<pid_t> pid = PidFile::read(place.pid_file);
+    if (!pid) return complain(pid.error().message);
+    if (::kill(*pid, number_of(command)) == 0) return 0;
+    const int error_number = errno;
+    std::string text = "kill(" + std::to_string(*pid) + ", " + command + ") failed (" +
+                       std::to_string(error_number) +
+                       (error_number == ESRCH ? ": no such process: the pid file is stale)" : ")");
+    return complain(text);
+}
+
+}  // namespace
+
+int tell_running_server(const CycleOptions& options, const std::string& command) {
+    const Place place = find_server(options);
+    if (place.control.empty()) return send_signal(place, command);
+    // Loading takes as long as it takes; the rest is answered at once.
+    Result<ControlAnswer> answer =
+        ask_control(place.control, command, command == "reload" ? Duration(-1) : kShort);
+    if (!answer) {
+        const int code = answer.error().code;
+        const bool nobody = code == ENOENT || code == ECONNREFUSED;
+        return nobody ? send_signal(place, command) : complain(answer.error().message);
+    }
+    std::fputs(answer->text.c_str(), answer->success ? stdout : stderr);
+    return answer->success ? 0 : 1;
+}
+
+}  // namespace berth

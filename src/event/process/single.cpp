@@ -1,0 +1,183 @@
+// One process, no master: the same commands, in place.
+#include "event/process/single.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "event/listening.hpp"
+#include "event/process/process_conf.hpp"
+#include "event/process/runtime_files.hpp"
+#include "event/process/startup.hpp"
+
+namespace berth {
+
+Single::Served::Served(Single& its_owner, std::unique_ptr<Generation> its_generation, ScoreboardRow& its_row)
+    : generation(std::move(its_generation)),
+      scoreboard(its_owner.scoreboard_),
+      row(&its_row),
+      worker(its_owner.loop_, *generation->cycle,
+             WorkerIdentity{0, generation->number(), generation->number()}, its_row, its_owner.listeners_),
+      owner(its_owner) {
+    row->pid = ::getpid();
+}
+
+Single::Served::~Served() { scoreboard.give_back(*row); }
+
+void Single::Served::on_ended() {
+    ended = true;
+    owner.loop_.post(owner.bury_);
+}
+
+Single::Single(EventLoop& loop, Program& program, std::unique_ptr<Generation> first, ListenerSet& listeners,
+               Scoreboard& scoreboard)
+    : loop_(loop),
+      program_(program),
+      listeners_(listeners),
+      scoreboard_(scoreboard),
+      first_(std::move(first)),
+      signals_(loop, Callback<const SignalEvent&>::to<&Single::on_signal>(*this)),
+      control_(loop, Callback<const ControlRequest&>::to<&Single::on_control>(*this)),
+      last_generation_(first_->number()),
+      bury_(Callback<>::to<&Single::bury>(*this)) {}
+
+Single::~Single() = default;
+
+Result<void> Single::run() {
+    if (Result<void> started = signals_.start(); !started) return started;
+    const std::string path = control_path(*first_->cycle);
+    if (Result<void> serving = serve(std::move(first_)); !serving) return serving;
+    if (!path.empty()) {
+        if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
+    }
+    loop_.run();
+    control_.close();
+    listeners_.remove_unix_paths();
+    log().notice("exit");
+    return {};
+}
+
+// The old worker lets go of the sockets before the new one takes them: a loop watches a descriptor once.
+Result<void> Single::serve(std::unique_ptr<Generation> generation) {
+    ScoreboardRow* row = scoreboard_.take(0, generation->number(), generation->number());
+    if (row == nullptr) return Error("too many generations are still draining");
+    auto next = std::make_unique<Served>(*this, std::move(generation), *row);
+    if (Result<void> started = next->worker.start(); !started) return started;
+    for (auto& old : served_) old->worker.drain(Drain::politely, Callback<>::to<&Served::on_ended>(*old));
+    served_.push_back(std::move(next));
+    served_.back()->worker.accept_connections();
+    return {};
+}
+
+void Single::on_signal(const SignalEvent& signal) {
+    switch (signal.number) {
+        case SIGTERM:
+        case SIGINT: return stop();
+        case SIGQUIT: return quit();
+        case SIGHUP: return reload(0);
+        case SIGUSR1: return reopen();
+        default: return;
+    }
+}
+
+void Single::on_control(const ControlRequest& request) {
+    if (request.command == "reload") return reload(request.client);
+    if (request.command == "status") {
+        const Worker& current = served_.back()->worker;
+        const std::string text = fmt::format("generation {}, a single process, {} generations draining\n",
+                                             current.generation(), served_.size() - 1);
+        return control_.answer(request.client, text, true);
+    }
+    if (request.command == "reopen") {
+        reopen();
+    } else if (request.command == "stop") {
+        stop();
+    } else if (request.command == "quit") {
+        quit();
+    } else {
+        return control_.answer(request.client, "unknown command", false);
+    }
+    control_.answer(request.client, {}, true);
+}
+
+void Single::reload(std::uint64_t client) {
+    if (ending_) return control_.answer(client, "the server is shutting down", false);
+    if (client != 0) clients_.push_back(client);
+    if (reload_ != nullptr) {
+        reload_again_ = true;
+        return;
+    }
+    log().notice("reconfiguring");
+    CycleOptions options = program_.options;
+    options.generation = ++last_generation_;
+    reload_ = std::make_unique<Reload>(loop_, std::move(options), Callback<>::to<&Single::on_loaded>(*this));
+}
+
+void Single::on_loaded() {
+    std::unique_ptr<Reload> loaded = std::move(reload_);
+    if (ending_) return loop_.post(bury_);
+    if (std::exchange(reload_again_, false)) return reload(0);  // what was asked for last counts, for all
+    const LoadReport& report = loaded->report();
+    for (const std::string& line : report.lines) {
+        log().at(report.failed ? LogLevel::emerg : LogLevel::warn, nullptr, "{}", line);
+    }
+    std::string text = report.text;
+    bool success = false;
+    if (std::unique_ptr<Generation> generation = loaded->take()) {
+        Result<void> done = listeners_.prepare(generation->cycle->conf<Listening>());
+        if (done) done = serve(std::move(generation));
+        success = done.ok();
+        if (!success) text = done.error().message;
+    }
+    Generation& current = *served_.back()->generation;
+    listeners_.retire(current.cycle->conf<Listening>());
+    if (success) {
+        redirect_standard_error(log());
+        text += fmt::format("generation {} active", current.number());
+        log().notice("generation {} active", current.number());
+    } else {
+        log().error("configuration not applied; generation {} goes on", current.number());
+    }
+    for (const std::uint64_t waiting : std::exchange(clients_, {})) control_.answer(waiting, text, success);
+}
+
+void Single::reopen() {
+    log().notice("reopening logs");
+    Generation& current = *served_.back()->generation;
+    if (Result<void> done = log().reopen(); !done) log().emerg("{}", done.error().message);
+    Result<void> done = current.cycle->own<RuntimeFiles>().reopen(*current.cycle);
+    if (!done) log().emerg("{}", done.error().message);
+    redirect_standard_error(log());
+}
+
+void Single::quit() {
+    if (std::exchange(ending_, true)) return;
+    log().notice("gracefully shutting down");
+    for (auto& served : served_)
+        served->worker.drain(Drain::at_once, Callback<>::to<&Served::on_ended>(*served));
+    listeners_.close();
+}
+
+void Single::stop() {
+    ending_ = true;
+    for (auto& served : served_) {
+        served->worker.stop();
+        served->ended = true;
+    }
+    listeners_.close();
+    loop_.post(bury_);
+}
+
+// The last one stays: it has the log.
+void Single::bury() {
+    while (served_.size() > 1) {
+        auto ended = served_.begin();
+        while (ended != std::prev(served_.end()) && !(*ended)->ended) ++ended;
+        if (ended == std::prev(served_.end())) break;
+        served_.erase(ended);
+    }
+    if (served_.size() == 1) listeners_.forget();
+    if (ending_ && served_.size() == 1 && served_.back()->ended && reload_ == nullptr) loop_.stop();
+}
+
+}  // namespace berth

@@ -1,0 +1,181 @@
+// The steps between a configuration and a serving process.
+#include "event/process/startup.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "core/build_info.hpp"
+#include "core/log/error_log_module.hpp"
+#include "event/events_module.hpp"
+#include "event/listening.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/master.hpp"
+#include "event/process/single.hpp"
+#include "event/process/upgrade.hpp"
+
+namespace berth {
+
+namespace {
+
+int fail(Log& log, const std::string& why) {
+    log.emerg("{}", why);
+    if (!log.has_standard_error()) std::fprintf(stderr, "berth: [emerg] %s\n", why.c_str());
+    return 1;
+}
+
+void say_hello(Log& log, const Generation& generation) {
+    log.notice("using the \"{}\" event method", generation.cycle->conf<EventsConf>().use->empty()
+                                                    ? "epoll"
+                                                    : *generation.cycle->conf<EventsConf>().use);
+    log.notice("berth/{} built by {}", BERTH_VERSION, BERTH_COMPILER);
+    utsname system{};
+    ::uname(&system);
+    log.notice("OS: {} {}", system.sysname, system.release);
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    log.notice("getrlimit(RLIMIT_NOFILE): {}:{}", files.rlim_cur, files.rlim_max);
+    log.notice("configuration {}, generation {}", generation.cycle->conf_file(), generation.number());
+}
+
+std::string url(const Listening::Entry& entry) {
+    if (entry.scheme.empty() || entry.address.is_unix()) return entry.address.to_text();
+    const std::string host = entry.address.is_wildcard() ? "localhost:" + std::to_string(entry.address.port())
+                                                         : entry.address.to_text();
+    return fmt::format("{}://{}/", entry.scheme, host);
+}
+
+// For whoever started it by hand and watches.
+void say_where_to_look(const Generation& generation) {
+    std::string text = fmt::format("berth {} is running\n", BERTH_VERSION);
+    for (const auto& entry : generation.cycle->conf<Listening>().entries)
+        text += "  serves    " + url(entry) + "\n";
+    text += "  config    " + generation.cycle->conf_file() + "\n";
+    for (const std::string& path : generation.log->paths()) text += "  log       " + path + "\n";
+    text += "  stop it with Ctrl-C, or -s stop; after a change of the config: -s reload\n";
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+}
+
+// The side of the process that called, in which it waits for the verdict of the one in the background.
+int wait_for_background(FileDescriptor verdict, pid_t pid) {
+    char ready = 0;
+    while (::read(verdict.get(), &ready, 1) < 0 && errno == EINTR) {}
+    if (ready != 0) return 0;
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
+}
+
+void detach(const Log& log) {
+    ::setsid();
+    const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return;
+    ::dup2(null.get(), STDIN_FILENO);
+    ::dup2(null.get(), STDOUT_FILENO);
+    if (!log.has_standard_error()) ::dup2(null.get(), STDERR_FILENO);
+}
+
+struct Server {
+    Program& program;
+    std::unique_ptr<Generation> first;
+    Log& log;  // of the first generation
+    const ProcessConf& conf;
+    ListenerSet listeners;
+    FileDescriptor verdict;  // for the process that waits for this one to be ready
+};
+
+void report_ready(Server& server) {
+    if (!server.verdict) return;
+    static_cast<void>(!::write(server.verdict.get(), "1", 1));
+    server.verdict.reset();
+}
+
+Result<void> run(Server& server) {
+    take_over_signals();
+    const std::string pid_name = pid_path(*server.first->cycle);
+    make_parent_folder(server.first->cycle->prefix(), pid_name);
+    Result<PidFile> pid_file = PidFile::create(pid_name);
+    if (!pid_file) return pid_file.error();
+    Result<Scoreboard> scoreboard = Scoreboard::create();
+    if (!scoreboard) return scoreboard.error();
+    Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*server.first->cycle->conf<EventsConf>().use);
+    if (!loop) return loop.error();
+    const bool in_front = !*server.conf.daemon && !server.program.inherited;
+    const bool single = !*server.conf.master_process;
+    report_ready(server);
+    if (in_front) say_where_to_look(*server.first);
+    redirect_standard_error(server.log);
+    if (single) {
+        Single process(**loop, server.program, std::move(server.first), server.listeners, *scoreboard);
+        Result<void> ran = process.run();
+        pid_file->remove();
+        return ran;
+    }
+    Master master(**loop, server.program, std::move(server.first), server.listeners, *scoreboard, *pid_file);
+    return master.run();
+}
+
+// Returns -1 in the process that goes on.
+int go_to_background(Server& server) {
+    Result<Pipe> pipe = make_pipe();
+    if (!pipe) return fail(server.log, pipe.error().message);
+    const pid_t pid = ::fork();
+    if (pid < 0) return fail(server.log, system_error("fork", "", errno).message);
+    if (pid > 0) {
+        pipe->write.reset();
+        return wait_for_background(std::move(pipe->read), pid);
+    }
+    server.verdict = std::move(pipe->write);
+    detach(server.log);
+    return -1;
+}
+
+}  // namespace
+
+int serve(Program& program, std::unique_ptr<Generation> first) {
+    const std::string inherited = take_inheritance();
+    program.inherited = !inherited.empty();
+    Generation& generation = *first;
+    Server server{program,       std::move(first), *generation.log, generation.cycle->conf<ProcessConf>(),
+                  ListenerSet(), FileDescriptor()};
+    say_hello(server.log, generation);
+    const std::string pid_name = pid_path(*generation.cycle);
+    if (const pid_t holder = PidFile::holder(pid_name); holder != 0) {
+        return fail(server.log,
+                    fmt::format("already running as process {}, which holds \"{}\"", holder, pid_name));
+    }
+    if (program.inherited) {
+        server.log.notice("using inherited sockets from \"{}\"", inherited);
+        if (Result<void> taken = server.listeners.inherit(inherited); !taken) {
+            server.log.warn("{}", taken.error().message);
+        }
+    }
+    const auto& listening = generation.cycle->conf<Listening>();
+    if (Result<void> bound = server.listeners.prepare(listening); !bound) {
+        return fail(server.log, bound.error().message);
+    }
+    server.listeners.retire(listening);
+    if (*server.conf.daemon && !program.inherited) {
+        if (const int code = go_to_background(server); code >= 0) return code;
+    }
+    if (Result<void> ran = run(server); !ran) {
+        server.listeners.remove_unix_paths();
+        if (server.first != nullptr) return fail(server.log, ran.error().message);
+        std::fprintf(stderr, "berth: [emerg] %s\n", ran.error().message.c_str());
+        return 1;
+    }
+    return 0;
+}
+
+void redirect_standard_error(const Log& log) {
+    if (log.has_standard_error()) return;
+    if (const int fd = log.first_file(); fd >= 0) ::dup2(fd, STDERR_FILENO);
+}
+
+}  // namespace berth

@@ -1,0 +1,73 @@
+// Executing the next binary.
+#include "event/process/upgrade.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "event/process/signals.hpp"
+
+extern char** environ;
+
+namespace berth {
+
+namespace {
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+    std::vector<char*> all;
+    for (std::string& word : words) all.push_back(word.data());
+    all.push_back(nullptr);
+    return all;
+}
+
+}  // namespace
+
+Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners) {
+    // Everything that allocates happens before the fork.
+    std::vector<std::string> arguments = program.arguments;
+    std::vector<std::string> environment;
+    const std::string prefix = std::string(kInheritedVariable) + "=";
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        if (!std::string_view(*entry).starts_with(prefix)) environment.emplace_back(*entry);
+    }
+    environment.push_back(prefix + listeners.inheritance());
+    const std::vector<char*> argv = pointers(arguments);
+    const std::vector<char*> envp = pointers(environment);
+
+    const pid_t pid = ::fork();
+    if (pid < 0) return system_error("fork", "", errno);
+    if (pid == 0) {
+        listeners.keep_over_exec();
+        release_signals();
+        ::execve(program.executable.c_str(), argv.data(), envp.data());
+        ::_exit(127);
+    }
+    return pid;
+}
+
+std::string take_inheritance() {
+    const char* value = ::getenv(kInheritedVariable);
+    std::string text = value != nullptr ? value : "";
+    ::unsetenv(kInheritedVariable);
+    return text;
+}
+
+std::string Program::command_line() const {
+    std::string all;
+    for (const std::string& argument : arguments) {
+        if (!all.empty()) all += ' ';
+        all += argument;
+    }
+    return all;
+}
+
+std::string executable_path(const std::string& name) {
+    char buffer[4096];
+    if (name.starts_with('/')) return name;
+    if (name.find('/') != std::string::npos && ::getcwd(buffer, sizeof(buffer)) != nullptr) {
+        return std::string(buffer) + "/" + name;
+    }
+    const ssize_t length = ::readlink("/proc/self/exe", buffer, sizeof(buffer));
+    return length > 0 ? std::string(buffer, static_cast<std::size_t>(length)) : name;
+}
+
+}  // namespace berth

@@ -1,0 +1,24 @@
+// Upgrade: a new binary takes the listening sockets over while this one goes on.
+#pragma once
+
+#include <string>
+
+#include "core/result.hpp"
+#include "event/process/child.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/program.hpp"
+
+namespace berth {
+
+// What the new binary finds its sockets by; its value is ListenerSet::inheritance().
+inline constexpr const char* kInheritedVariable = "BERTH_INHERITED";
+inline constexpr const char* kOldSuffix = ".oldbin";
+
+// Starts the program anew, with the sockets open. Returns its process id; the caller watches it. Called from
+// the main thread.
+Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners);
+
+// What the variable says, which is then removed, so that nobody else inherits it.
+std::string take_inheritance();
+
+}  // namespace berth

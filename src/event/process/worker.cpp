@@ -1,0 +1,153 @@
+// A worker's life: start, accept, drain, end.
+#include "event/process/worker.hpp"
+
+#include <utility>
+
+#include "core/module.hpp"
+#include "event/accept/accept_strategy.hpp"
+#include "event/events_module.hpp"
+#include "event/listening.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/process_conf.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kTick{1000};
+
+}  // namespace
+
+Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, ScoreboardRow& row,
+               ListenerSet& listeners)
+    : loop_(loop),
+      cycle_(cycle),
+      identity_(identity),
+      row_(row),
+      listeners_(listeners),
+      connections_(loop, *cycle.conf<EventsConf>().worker_connections, &cycle.log()),
+      idle_drain_(Callback<>::to<&Worker::end_idle_drain>(*this)),
+      shutdown_(Callback<>::to<&Worker::end_shutdown>(*this)),
+      tick_(Callback<>::to<&Worker::tick>(*this)) {
+    thread_pools_.try_emplace("default", std::make_unique<ThreadPool>());
+    for (const ThreadPoolConf& pool : *cycle.conf<ProcessConf>().thread_pools) {
+        thread_pools_.insert_or_assign(pool.name, std::make_unique<ThreadPool>(pool.threads, pool.queue));
+    }
+}
+
+Worker::~Worker() {
+    if (started_) {
+        for (const Module* module : modules()) {
+            if (module->stop_worker != nullptr) module->stop_worker(*this);
+        }
+    }
+}
+
+ThreadPool* Worker::thread_pool(std::string_view name) noexcept {
+    auto found = thread_pools_.find(name);
+    return found == thread_pools_.end() ? nullptr : found->second.get();
+}
+
+Result<void> Worker::start() {
+    for (const Module* module : modules()) {
+        if (module->start_worker == nullptr) continue;
+        Result<void> started = module->start_worker(*this);
+        if (!started) return started;
+    }
+    started_ = true;
+    row_.state = WorkerState::ready;
+    tick_.start(loop_, kTick);
+    return {};
+}
+
+void Worker::accept_connections() {
+    if (draining_ || !acceptors_.empty()) return;
+    for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
+        ListenerSet::Item* item = listeners_.find(entry.address);
+        if (item == nullptr || !item->listener->listening()) continue;
+        item->listener->open_session(entry.open, entry.user);
+        auto acceptor = make_shared_strategy(*this, *item->listener, row_.listener(item->index));
+        if (Result<void> armed = acceptor->arm(); !armed) {
+            log().emerg("cannot accept on {}: {}", entry.address.to_text(), armed.error().message);
+            continue;
+        }
+        acceptors_.push_back(std::move(acceptor));
+    }
+}
+
+void Worker::nudge() {
+    for (auto& acceptor : acceptors_) acceptor->nudge();
+}
+
+void Worker::drain(Drain how, Callback<> ended) {
+    const auto& conf = cycle_.conf<ProcessConf>();
+    const bool first = !std::exchange(draining_, true);
+    at_once_ = at_once_ || how == Drain::at_once;
+    ended_ = ended;
+    if (first) {
+        row_.state = WorkerState::draining;
+        // No longer watched, the kernel wakes us for nothing more; what it has woken us for already is taken,
+        // or it would wait until the next connection wakes somebody else. Not when the whole server ends.
+        for (auto& acceptor : acceptors_) acceptor->pause();
+        if (!at_once_) nudge();
+        acceptors_.clear();
+        connections_.drain();
+        idle_drain_.start(loop_, *conf.worker_idle_drain);
+        if (conf.worker_shutdown_timeout->count() > 0) shutdown_.start(loop_, *conf.worker_shutdown_timeout);
+    }
+    if (at_once_) connections_.close_idle();
+    if (first) connections_.when_empty(Callback<>::to<&Worker::finished>(*this));
+}
+
+// From here on idle ones go; connections that had no answer yet are served, unless the server itself ends and
+// they have not said a word.
+void Worker::end_idle_drain() {
+    if (const std::size_t idle = connections_.idle(); idle > 0) {
+        count(row_.drain_closed, idle);
+        log().info("{} idle connections closed after worker_idle_drain", idle);
+        connections_.close_idle();
+    }
+    if (at_once_) close_unused();
+    // Whatever becomes idle later (an outgoing connection that was kept) is not waited for either.
+    if (connections_.used() > 0) idle_drain_.start(loop_, kTick);
+}
+
+void Worker::close_unused() {
+    connections_.for_each([](Connection& connection) {
+        if (connection.listener() != nullptr && connection.bytes_received() == 0) connection.close();
+    });
+}
+
+void Worker::end_shutdown() {
+    const std::size_t open = connections_.used();
+    if (open == 0) return;
+    count(row_.shutdown_closed, open);
+    log().warn("{} connections closed by worker_shutdown_timeout", open);
+    stop();
+}
+
+void Worker::stop() {
+    draining_ = true;
+    acceptors_.clear();
+    connections_.for_each([](Connection& connection) { connection.close(); });
+}
+
+void Worker::finished() {
+    idle_drain_.stop();
+    shutdown_.stop();
+    tick();
+    tick_.stop();
+    ended_();
+}
+
+void Worker::tick() {
+    row_.open.store(connections_.used(), std::memory_order_relaxed);
+    row_.idle.store(connections_.idle(), std::memory_order_relaxed);
+    row_.evicted.store(connections_.evicted(), std::memory_order_relaxed);
+    row_.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
+    row_.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
+    log().flush_repeats();
+    tick_.start(loop_, kTick);
+}
+
+}  // namespace berth

@@ -1,0 +1,125 @@
+// A worker's conversation with its master, and with whoever sends it signals.
+#include "event/process/worker_process.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "core/system/process_title.hpp"
+#include "event/events_module.hpp"
+#include "event/process/channel.hpp"
+#include "event/process/privileges.hpp"
+#include "event/process/runtime_files.hpp"
+#include "event/process/signals.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr int kCannotStart = 2;
+
+class WorkerProcess {
+ public:
+    WorkerProcess(EventLoop& loop, WorkerStart& start)
+        : loop_(loop),
+          start_(start),
+          worker_(loop, start.cycle, start.identity, start.row, start.listeners),
+          channel_(loop, std::move(start.channel), Callback<Message&>::to<&WorkerProcess::on_message>(*this),
+                   Callback<>::to<&WorkerProcess::on_master_gone>(*this)),
+          signals_(loop, Callback<const SignalEvent&>::to<&WorkerProcess::on_signal>(*this)) {}
+
+    Result<void> start() {
+        if (Result<void> started = signals_.start(); !started) return started;
+        if (Result<void> started = channel_.start(); !started) return started;
+        if (Result<void> started = worker_.start(); !started) return started;
+        channel_.send(MessageType::ready);
+        return {};
+    }
+
+ private:
+    Log& log() { return start_.cycle.log(); }
+
+    void on_message(Message& message) {
+        switch (message.type) {
+            case MessageType::online: return worker_.accept_connections();
+            case MessageType::nudge: return worker_.nudge();
+            case MessageType::quit: return drain(message.payload == "now" ? Drain::at_once : Drain::politely);
+            case MessageType::reopen: return reopen(message);
+            default: return;  // not for a worker of this strategy
+        }
+    }
+
+    void reopen(Message& message) {
+        if (!message.fd) return log().error("the new descriptor of \"{}\" was lost", message.payload);
+        if (Result<FileDescriptor> copy = duplicate(message.fd.get())) {
+            start_.cycle.own<RuntimeFiles>().adopt(message.payload, *std::move(copy));
+        }
+        log().adopt(message.payload, std::move(message.fd));
+    }
+
+    void on_master_gone() {
+        log().alert("the master process is gone, finishing");
+        drain(Drain::politely);
+    }
+
+    void on_signal(const SignalEvent& signal) {
+        // The others are the master's business, also when a terminal sends them to everybody.
+        if (signal.number == SIGTERM) {
+            worker_.stop();
+            loop_.stop();
+        } else if (signal.number == SIGQUIT && !signal.by_terminal) {
+            drain(Drain::politely);
+        }
+    }
+
+    void drain(Drain how) {
+        if (!worker_.draining()) {
+            log().info("gracefully shutting down");
+            set_process_title(fmt::format("berth: worker {} (generation {}) is shutting down", worker_.slot(),
+                                          worker_.generation()));
+        }
+        worker_.drain(how, Callback<>::to<&WorkerProcess::on_drained>(*this));
+        start_.listeners.close();
+        channel_.send(MessageType::disconnect);
+    }
+
+    void on_drained() { loop_.stop(); }
+
+    EventLoop& loop_;
+    WorkerStart& start_;
+    Worker worker_;
+    Channel channel_;
+    SignalSource signals_;
+};
+
+// Sockets of an address that this configuration does not serve are not held open by its workers.
+void close_unwanted(WorkerStart& start) {
+    const auto& wanted = start.cycle.conf<Listening>();
+    for (ListenerSet::Item& item : start.listeners.items()) {
+        if (wanted.find(item.address) == nullptr) item.listener->close();
+    }
+}
+
+Result<void> serve(WorkerStart& start) {
+    set_process_title(
+        fmt::format("berth: worker {} (generation {})", start.identity.slot, start.identity.generation));
+    close_unwanted(start);
+    if (Result<void> became = become_worker(start.cycle, start.identity.slot, start.master); !became)
+        return became;
+    Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*start.cycle.conf<EventsConf>().use);
+    if (!loop) return loop.error();
+    WorkerProcess process(**loop, start);
+    if (Result<void> started = process.start(); !started) return started;
+    (*loop)->run();
+    return {};
+}
+
+}  // namespace
+
+int run_worker_process(WorkerStart start) {
+    Result<void> served = serve(start);
+    if (served) return 0;
+    start.cycle.log().emerg("worker cannot start: {}", served.error().message);
+    return kCannotStart;
+}
+
+}  // namespace berth

@@ -1,0 +1,179 @@
+// Forking workers, and the book kept of them.
+#include "event/process/workers.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "event/process/worker_process.hpp"
+
+namespace berth {
+
+WorkerHandle::WorkerHandle(Workers& owner, WorkerIdentity identity, ScoreboardRow& row) noexcept
+    : owner_(owner),
+      identity_(identity),
+      row_(row),
+      child_(Callback<int>::to<&WorkerHandle::on_ended>(*this)) {}
+
+bool WorkerHandle::send(MessageType type, std::string_view payload, int fd) {
+    return channel_ != nullptr && channel_->send(type, payload, fd);
+}
+
+void WorkerHandle::drain(Drain how) {
+    asked_ = true;
+    send(MessageType::quit, how == Drain::at_once ? "now" : "polite");
+}
+
+void WorkerHandle::terminate() {
+    asked_ = true;
+    signal(SIGTERM);
+}
+
+void WorkerHandle::on_message(Message& message) {
+    if (message.type == MessageType::ready && !ready()) {
+        ready_at_ = owner_.loop_.now();
+        owner_.events_.ready(*this);
+    } else if (message.type == MessageType::disconnect) {
+        owner_.nudge_for_waiting();
+    }
+}
+
+void WorkerHandle::on_ended(int status) { owner_.ended(*this, status); }
+
+Workers::Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard,
+                 WorkerEvents events) noexcept
+    : loop_(loop),
+      listeners_(listeners),
+      scoreboard_(scoreboard),
+      events_(events),
+      bury_(Callback<>::to<&Workers::bury>(*this)) {}
+
+Result<void> Workers::spawn(Generation& generation, unsigned slot) {
+    Result<Channel::Ends> ends = Channel::make_ends();
+    if (!ends) return ends.error();
+    WorkerIdentity identity{slot, ++last_id_, generation.number()};
+    ScoreboardRow* row = scoreboard_.take(slot, identity.id, identity.generation);
+    if (row == nullptr) return Error("too many worker processes: " + std::to_string(Scoreboard::kRows));
+    auto worker = std::make_unique<WorkerHandle>(*this, identity, *row);
+    const pid_t master = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) {
+        const int error_number = errno;
+        scoreboard_.give_back(*row);
+        return system_error("fork", "", error_number);
+    }
+    if (pid == 0) {
+        ends->master.reset();
+        run_child(generation, *worker, std::move(ends->child), master);
+    }
+    row->pid = pid;
+    worker->pid_ = pid;
+    worker->child_.watch(loop_, pid);
+    worker->channel_ = std::make_unique<Channel>(loop_, std::move(ends->master),
+                                                 Callback<Message&>::to<&WorkerHandle::on_message>(*worker),
+                                                 Callback<>::to<&WorkerHandle::on_closed>(*worker));
+    Result<void> watched = worker->channel_->start();
+    generation.log->notice("start worker process {}", pid);
+    if (!watched) worker->signal(SIGKILL);  // a worker nobody hears is none: its end is handled as any
+    all_.push_back(std::move(worker));
+    return {};
+}
+
+void Workers::run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel, pid_t master) {
+    loop_.abandon_after_fork();
+    events_.in_child();
+    abandon();
+    worker.row_.pid = ::getpid();
+    const int code = run_worker_process(
+        {*generation.cycle, listeners_, worker.row_, worker.identity_, std::move(channel), master});
+    // The master's objects, of which this process has a copy, are not this process's to destroy.
+    ::_exit(code);
+}
+
+std::size_t Workers::count(std::uint64_t generation) const noexcept {
+    return static_cast<std::size_t>(std::ranges::count_if(all_, [&](const auto& worker) {
+        return worker->identity_.generation == generation && !worker->asked_;
+    }));
+}
+
+bool Workers::all_ready(std::uint64_t generation) const noexcept {
+    return std::ranges::all_of(all_, [&](const auto& worker) {
+        return worker->identity_.generation != generation || worker->ready();
+    });
+}
+
+void Workers::put_online(WorkerHandle& worker) { worker.send(MessageType::online); }
+
+void Workers::drain_all(Drain how) {
+    for (auto& worker : all_) worker->drain(how);
+}
+
+void Workers::drain_other_generations(std::uint64_t but) {
+    for (auto& worker : all_) {
+        if (worker->identity_.generation != but && !worker->asked_) worker->drain(Drain::politely);
+    }
+}
+
+void Workers::terminate_all() {
+    for (auto& worker : all_) worker->terminate();
+}
+
+void Workers::terminate(std::uint64_t generation) {
+    for (auto& worker : all_) {
+        if (worker->identity_.generation == generation) worker->terminate();
+    }
+}
+
+void Workers::kill_all() noexcept {
+    for (auto& worker : all_) worker->signal(SIGKILL);
+}
+
+void Workers::send_all(MessageType type, std::string_view payload, int fd) {
+    for (auto& worker : all_) worker->send(type, payload, fd);
+}
+
+void Workers::nudge_for_waiting() {
+    for (const ListenerSet::Item& item : listeners_.items()) {
+        pollfd waiting{item.listener->fd(), POLLIN, 0};
+        if (!item.listener->listening() || ::poll(&waiting, 1, 0) != 1) continue;
+        if (WorkerHandle* worker = next_online()) worker->send(MessageType::nudge);
+        return;  // it looks at all of them
+    }
+}
+
+WorkerHandle* Workers::next_online() {
+    std::vector<WorkerHandle*> online;
+    for (auto& worker : all_) {
+        if (worker->ready() && !worker->asked_) online.push_back(worker.get());
+    }
+    return online.empty() ? nullptr : online[turn_++ % online.size()];
+}
+
+void Workers::ended(WorkerHandle& worker, int status) {
+    scoreboard_.give_back(worker.row_);
+    auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
+    if (found != all_.end()) dead_.splice(dead_.end(), all_, found);
+    worker.channel_->close();
+    loop_.post(bury_);
+    nudge_for_waiting();
+    events_.ended(worker, status);
+}
+
+void Workers::poll() {
+    std::vector<WorkerHandle*> now;
+    for (auto& worker : all_) now.push_back(worker.get());
+    for (WorkerHandle* worker : now) worker->child_.poll();
+}
+
+void Workers::abandon() noexcept {
+    for (auto& worker : all_) {
+        worker->child_.abandon();
+        if (worker->channel_ != nullptr) worker->channel_->close();
+    }
+}
+
+void Workers::bury() { dead_.clear(); }
+
+}  // namespace berth

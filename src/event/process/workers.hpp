@@ -1,0 +1,112 @@
+// Workers: the master's worker processes, of all generations: starting, talking to and losing them.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "event/process/channel.hpp"
+#include "event/process/child.hpp"
+#include "event/process/generation.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/respawn.hpp"
+#include "event/process/scoreboard.hpp"
+#include "event/process/worker.hpp"
+
+namespace berth {
+
+class Workers;
+
+// One worker process as the master knows it.
+class WorkerHandle {
+ public:
+    WorkerHandle(Workers& owner, WorkerIdentity identity, ScoreboardRow& row) noexcept;
+
+    pid_t pid() const noexcept { return pid_; }
+    const WorkerIdentity& identity() const noexcept { return identity_; }
+    ScoreboardRow& row() noexcept { return row_; }
+    bool ready() const noexcept { return ready_at_ != kNever; }  // has it ever been
+    TimePoint ready_at() const noexcept { return ready_at_; }
+    bool asked() const noexcept { return asked_; }  // it was told to end
+
+    bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+    void signal(int number) const noexcept { child_.signal(number); }
+    void drain(Drain how);
+    void terminate();
+
+ private:
+    friend class Workers;
+    void on_message(Message& message);
+    void on_closed() {}  // its end follows
+    void on_ended(int status);
+
+    Workers& owner_;
+    WorkerIdentity identity_;
+    ScoreboardRow& row_;
+    pid_t pid_ = 0;
+    bool asked_ = false;
+    TimePoint ready_at_ = kNever;
+    Child child_;
+    std::unique_ptr<Channel> channel_;
+};
+
+// What the master wants to hear of its workers.
+struct WorkerEvents {
+    Callback<WorkerHandle&> ready;       // it waits to be told `online`
+    Callback<WorkerHandle&, int> ended;  // with the status of waitpid(2); it is gone after this call
+    Callback<> in_child;                 // in a fresh child: let go of what is the master's
+};
+
+class Workers {
+ public:
+    Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard, WorkerEvents events) noexcept;
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    // Forks a worker; in the child it does not return. Only from the main thread.
+    Result<void> spawn(Generation& generation, unsigned slot);
+
+    // All that have not ended.
+    std::list<std::unique_ptr<WorkerHandle>>& all() noexcept { return all_; }
+    bool empty() const noexcept { return all_.empty(); }
+    std::size_t count(std::uint64_t generation) const noexcept;  // not asked to end
+    bool all_ready(std::uint64_t generation) const noexcept;
+
+    // Lets a ready one accept.
+    void put_online(WorkerHandle& worker);
+    void drain_all(Drain how);
+    void drain_other_generations(std::uint64_t but);
+    void terminate_all();
+    void terminate(std::uint64_t generation);
+    void kill_all() noexcept;
+    void send_all(MessageType type, std::string_view payload, int fd);
+
+    // A connection may wait on a shared socket although the worker that the kernel woke for it is gone: then
+    // one living worker looks.
+    void nudge_for_waiting();
+
+    // At SIGCHLD, where there are no pidfds.
+    void poll();
+    // In a forked child: closes what belongs to the others.
+    void abandon() noexcept;
+
+ private:
+    friend class WorkerHandle;
+    void ended(WorkerHandle& worker, int status);
+    [[noreturn]] void run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel,
+                                pid_t master);
+    WorkerHandle* next_online();
+    void bury();
+
+    EventLoop& loop_;
+    ListenerSet& listeners_;
+    Scoreboard& scoreboard_;
+    WorkerEvents events_;
+    std::uint64_t last_id_ = 0;
+    std::uint64_t turn_ = 0;
+    std::list<std::unique_ptr<WorkerHandle>> all_;
+    std::list<std::unique_ptr<WorkerHandle>> dead_;
+    Task bury_;
+};
+
+}  // namespace berth

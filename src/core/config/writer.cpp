@@ -172,6 +172,7 @@ std::string YamlWriter::value_of(const Node& node, Place place, bool in_list) co
         if (may_be_null) return {};
         return repeatable && !in_list ? "[[]]" : "[]";
     }
+    if (node.args.size() == 1 && node.args.front().text.empty()) return "\"\"";
     const std::string text = argument_text(node, Punctuation::ordinary);
     const bool truth = text == "true" || text == "True" || text == "TRUE" || text == "false" ||
                        text == "False" || text == "FALSE";

@@ -374,6 +374,10 @@ bool YamlReader::untagged(const YamlNode& node) {
 // Argument text to words, as nginx splits it.
 bool YamlReader::split(const YamlNode& scalar, std::vector<Word>& into) {
     if (!untagged(scalar)) return false;
+    if (scalar.text.empty() && !scalar.plain) {  // quotes around nothing are a word, as in nginx's syntax
+        into.push_back({{}, scalar.at, true});
+        return true;
+    }
     WordScanner scanner(scalar.text, Punctuation::ordinary);
     bool good = true;
     for (Token token = scanner.next(); token != Token::end; token = scanner.next()) {
@@ -427,7 +431,7 @@ bool YamlReader::words(const YamlNode& list, std::string_view directive, std::ve
 bool YamlReader::head_of(const YamlNode& key, Head& head) {
     std::vector<Word> words;
     if (!split(key, words)) return false;
-    if (words.empty()) {
+    if (words.empty() || words.front().text.empty()) {
         error(key.at, "a directive's name is missing");
         return false;
     }

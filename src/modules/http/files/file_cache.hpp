@@ -41,8 +41,9 @@ struct FilePolicy {
 // exchanged symbolic links and files written in place are noticed by their stamp, at the cost of at most one
 // system call for a path and a turn. A state is kept in memory only when it is at least two seconds old, so
 // that no second write can hide behind the same time stamp, and only from file systems whose attributes are
-// the kernel's own: of network and user-space file systems nothing is kept, unless `valid` says for how long. What cannot be noticed are writes
-// through a shared mapping, whose time stamp comes when the kernel likes; replace such files instead.
+// the kernel's own: of network and user-space file systems nothing is kept, unless `valid` says for how long.
+// What cannot be noticed are writes through a shared mapping, whose time stamp comes when the kernel likes;
+// replace such files instead.
 class FileCache {
  public:
     FileCache(EventLoop& loop, FileCacheLimits limits);
@@ -100,7 +101,7 @@ class FileCache {
     EventLoop& loop_;
     FileCacheLimits limits_;
     std::unordered_map<std::string_view, std::unique_ptr<Entry>> map_;  // keys are the entries' own paths
-    List recent_;                                                        // most recently used first
+    List recent_;                                                       // most recently used first
     std::size_t bytes_ = 0;
     Timer timer_;
 };

@@ -57,7 +57,7 @@ struct FilesConf {
 
     // Made by finish(): the constant value, absolute; empty when it has variables.
     std::string base;
-    std::string pool;  // which threads wait for the disk
+    std::string pool;        // which threads wait for the disk
     bool may_climb = false;  // the configuration itself says ".."
 };
 

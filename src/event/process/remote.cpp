@@ -17,7 +17,7 @@ namespace {
 
 constexpr Duration kShort{10'000};
 
-struct Place {
+struct RunningServer {
     std::string pid_file;
     std::string control;  // empty: off
 };
@@ -31,22 +31,22 @@ std::string word_of(const ConfigTree& tree, std::string_view name) {
     return found;
 }
 
-Place find_server(const CycleOptions& options) {
+RunningServer find_server(const CycleOptions& options) {
     const Cycle paths(options);
     ConfigTree tree;
     Diagnostics ignored;
     static_cast<void>(
         read_config(paths.conf_file(), options.extra_directives, Grammar::instance(), tree, ignored));
-    Place place;
+    RunningServer server;
     const std::string pid = word_of(tree, "pid");
-    place.pid_file = paths.below_prefix(pid.empty() ? BERTH_PID_PATH : pid);
+    server.pid_file = paths.below_prefix(pid.empty() ? BERTH_PID_PATH : pid);
     const std::string control = word_of(tree, "control");
     if (control.empty()) {
-        place.control = default_control_path(place.pid_file);
+        server.control = default_control_path(server.pid_file);
     } else if (control.starts_with("unix:")) {
-        place.control = paths.below_prefix(control.substr(5));
+        server.control = paths.below_prefix(control.substr(5));
     }
-    return place;
+    return server;
 }
 
 int complain(const std::string& text) {
@@ -60,8 +60,8 @@ int number_of(const std::string& command) {
     return command == "reload" ? SIGHUP : SIGUSR1;
 }
 
-int send_signal(const Place& place, const std::string& command) {
-    Result<pid_t> pid = PidFile::read(place.pid_file);
+int send_signal(const RunningServer& server, const std::string& command) {
+    Result<pid_t> pid = PidFile::read(server.pid_file);
     if (!pid) return complain(pid.error().message);
     if (::kill(*pid, number_of(command)) == 0) return 0;
     const int error_number = errno;
@@ -74,15 +74,15 @@ int send_signal(const Place& place, const std::string& command) {
 }  // namespace
 
 int tell_running_server(const CycleOptions& options, const std::string& command) {
-    const Place place = find_server(options);
-    if (place.control.empty()) return send_signal(place, command);
+    const RunningServer server = find_server(options);
+    if (server.control.empty()) return send_signal(server, command);
     // Loading takes as long as it takes; the rest is answered at once.
     Result<ControlAnswer> answer =
-        ask_control(place.control, command, command == "reload" ? Duration(-1) : kShort);
+        ask_control(server.control, command, command == "reload" ? Duration(-1) : kShort);
     if (!answer) {
         const int code = answer.error().code;
         const bool nobody = code == ENOENT || code == ECONNREFUSED;
-        return nobody ? send_signal(place, command) : complain(answer.error().message);
+        return nobody ? send_signal(server, command) : complain(answer.error().message);
     }
     std::fputs(answer->text.c_str(), answer->success ? stdout : stderr);
     return answer->success ? 0 : 1;

@@ -98,6 +98,12 @@ bool take_limit(std::string_view text, FileCacheLimits& limits) {
         const auto time = parse_duration(value);
         return time && *time > Duration::zero() && (limits.inactive = *time, true);
     }
+    if (name == "settle") {
+        const auto time = parse_duration(value);
+        if (!time || time->count() % 1000 != 0) return false;
+        limits.settle = std::chrono::duration_cast<std::chrono::seconds>(*time);
+        return true;
+    }
     if (name == "max") {
         const auto count = parse_unsigned(value, 10'000'000);
         return count && *count > 0 && (limits.entries = *count, true);
@@ -123,7 +129,8 @@ void take_cache(Loader& loader, const Node& node, Setting<CacheChoice>& setting,
 }
 
 void take_small_cache(Loader& loader, const Node& node, Setting<CacheChoice>& setting) {
-    take_cache(loader, node, setting, {}, "max=N, size=SIZE, file=SIZE, inactive=TIME or off");
+    take_cache(loader, node, setting, {},
+               "max=N, size=SIZE, file=SIZE, inactive=TIME, settle=TIME (whole seconds) or off");
 }
 
 void take_open_cache(Loader& loader, const Node& node, Setting<CacheChoice>& setting) {
@@ -216,16 +223,16 @@ constexpr Directive directives[] = {
         "link cannot be exchanged in between.",
         Kind::value),
     custom<&FilesConf::small_file_cache, http::take_small_cache>(
-        "small_file_cache", http::in_http, {1, 4}, "[max=N] [size=SIZE] [file=SIZE] [inactive=TIME] | off",
+        "small_file_cache", http::in_http, {1, 5},
+
+        "[max=N] [size=SIZE] [file=SIZE] [inactive=TIME] [settle=TIME] | off",
         "Keeps small files in memory and larger ones open, in each worker: at most N, SIZE of memory in all, "
-        "files up to file=SIZE, for TIME unused (max=1024 size=16m file=64k inactive=10s). What is served is "
-        "never stale: in each turn of the loop that needs it, the path is looked at once, and the file is "
-        "used "
-        "only when device, inode, size and times of modification and change are the same; a file that "
-        "changed "
-        "in the last 2 seconds is not kept, nor is one on a network or user-space file system. Writes "
-        "through "
-        "shared mappings can go unnoticed: replace such files."),
+        "files up to file=SIZE, for TIME unused (max=1024 size=16m file=64k inactive=10s settle=2s). What is "
+        "served is never stale: in each turn of the loop that needs it, the path is looked at once, and the "
+        "file is used only when device, inode, size and times of modification and change are the same; a "
+        "file "
+        "that changed within settle=TIME is not kept, nor is one on a network or user-space file system. "
+        "Writes through shared mappings can go unnoticed: replace such files."),
     custom<&FilesConf::open_file_cache, http::take_open_cache>(
         "open_file_cache", http::in_http, {1, 2}, "max=N [inactive=TIME] | off",
         "Keeps up to N files, folders and errors that were opened, for TIME (60s) unused, without looking at "

@@ -74,7 +74,7 @@ std::string short_size(std::uint64_t size) {
     if (size > kGiga - 1) return rounded(kGiga) + "G";
     if (size > kMega - 1) return rounded(kMega) + "M";
     if (size > 9999) return rounded(kKilo) + "K";
-    return std::to_string(size) + " ";
+    return std::to_string(size);
 }
 
 std::string time_text(std::time_t time, bool local, const char* pattern) {
@@ -120,14 +120,8 @@ void append_row(std::string& out, const DirectoryEntry& entry, ListingStyle styl
         out.append(kNameColumns - width, ' ');
     }
     out += ' ' + month_time(entry.modified, style.localtime) + ' ';
-    if (folder) {
-        pad_left(out, style.exact_size ? "-" : "- ", style.exact_size ? kExactColumns : kShortColumns + 1);
-    } else if (style.exact_size) {
-        pad_left(out, std::to_string(entry.size), kExactColumns);
-    } else {
-        pad_left(out, short_size(entry.size), kShortColumns + 1);
-    }
-    while (out.ends_with(' ')) out.pop_back();
+    const std::string size = style.exact_size ? std::to_string(entry.size) : short_size(entry.size);
+    pad_left(out, folder ? "-" : size, style.exact_size ? kExactColumns : kShortColumns);
     out += "\r\n";
 }
 

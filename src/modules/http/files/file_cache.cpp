@@ -11,8 +11,6 @@
 namespace berth::http {
 namespace {
 
-constexpr std::time_t kSettled = 2;  // seconds; the coarsest time stamps (FAT) are as coarse
-
 // The state that the path names now; false when that cannot be said without waiting or at all.
 bool look(const std::string& path, Symlinks symlinks, std::size_t trusted_prefix, FileStamp& stamp) {
     struct stat status {};
@@ -69,13 +67,17 @@ FileCache::Answer FileCache::find(const FileQuery& query, const FilePolicy& poli
         drop(entry);
         return {};
     }
-    entry.used = loop_.now();
+    touch(entry);
     ++entry.uses;
-    recent_.push_front(entry);
     if (!entry.file && entry.error == 0) return {};
     if (holds(entry, policy)) return {entry.file, entry.error};
     set(entry, {}, 0);
     return {};
+}
+
+void FileCache::touch(Entry& entry) {
+    entry.used = loop_.now();
+    if (recent_.front() != &entry) recent_.push_front(entry);
 }
 
 bool FileCache::holds(Entry& entry, const FilePolicy& policy) {
@@ -91,9 +93,12 @@ bool FileCache::holds(Entry& entry, const FilePolicy& policy) {
     return true;
 }
 
+bool FileCache::settled(const CachedFile& file) const noexcept {
+    return file.stamp().older_than(limits_.settle.count(), loop_.wall().seconds());
+}
+
 bool FileCache::wants_content(const CachedFile& file) const noexcept {
-    return file.regular() && file.size() <= limits_.file &&
-           file.stamp().older_than(kSettled, loop_.wall().seconds()) && has_own_attributes(file.fd());
+    return file.regular() && file.size() <= limits_.file && settled(file) && has_own_attributes(file.fd());
 }
 
 FileCache::Entry* FileCache::entry_for(const FileQuery& query, const FilePolicy& policy) {
@@ -110,9 +115,9 @@ FileCache::Entry* FileCache::entry_for(const FileQuery& query, const FilePolicy&
     }
     entry->symlinks = query.symlinks;
     entry->trusted_prefix = query.trusted_prefix;
-    entry->turn = loop_.counters().turns;
-    entry->checked = entry->used = loop_.now();
-    recent_.push_front(*entry);
+    entry->turn = kNeverLooked;  // others may have waited for the disk since it was opened
+    entry->checked = loop_.now();
+    touch(*entry);
     if (!timer_.armed()) timer_.start(loop_, limits_.inactive);
     return entry->uses >= policy.min_uses ? entry : nullptr;
 }
@@ -120,8 +125,7 @@ FileCache::Entry* FileCache::entry_for(const FileQuery& query, const FilePolicy&
 void FileCache::put(const FileQuery& query, const FilePolicy& policy, const FilePtr& file) {
     // A file that was written to just now may be written to again within the same tick. With `valid` the user
     // has asked for less than that.
-    const bool settled = file->stamp().older_than(kSettled, loop_.wall().seconds());
-    if (policy.valid <= Duration::zero() && !settled) return;
+    if (policy.valid <= Duration::zero() && !settled(*file)) return;
     const bool checkable = file->in_memory() || has_own_attributes(file->fd());
     if (policy.valid <= Duration::zero() && !checkable) return;
     if (Entry* entry = entry_for(query, policy)) {

@@ -21,6 +21,8 @@ struct FileCacheLimits {
     std::size_t bytes = 16 * 1024 * 1024;  // of memory
     std::size_t file = 64 * 1024;          // larger files are kept open, not in memory
     Duration inactive = std::chrono::seconds(10);
+    // A state that is younger may change again behind the same time stamp (FAT's clock ticks every 2 s).
+    std::chrono::seconds settle{2};
 };
 
 // How a path is asked for. `path` is absolute, with a NUL behind it.
@@ -39,7 +41,7 @@ struct FilePolicy {
 
 // With `valid` 0 an answer is what a stat(2) of the path says in this turn of the loop: replaced files,
 // exchanged symbolic links and files written in place are noticed by their stamp, at the cost of at most one
-// system call for a path and a turn. A state is kept in memory only when it is at least two seconds old, so
+// system call for a path and a turn. A state is kept in memory only when it is at least `settle` old, so
 // that no second write can hide behind the same time stamp, and only from file systems whose attributes are
 // the kernel's own: of network and user-space file systems nothing is kept, unless `valid` says for how long.
 // What cannot be noticed are writes through a shared mapping, whose time stamp comes when the kernel likes;
@@ -76,6 +78,8 @@ class FileCache {
     const FileCacheLimits& limits() const noexcept { return limits_; }
 
  private:
+    static constexpr std::uint64_t kNeverLooked = ~std::uint64_t{0};
+
     struct Entry {
         std::string path;
         Symlinks symlinks = Symlinks::follow;
@@ -84,13 +88,15 @@ class FileCache {
         bool checkable = true;  // a stat(2) of the path neither waits nor lies
         int error = 0;
         unsigned uses = 0;
-        std::uint64_t turn = 0;  // of the last look at the path
+        std::uint64_t turn = kNeverLooked;  // of the last look at the path
         TimePoint checked;
         TimePoint used;
         ListHook hook;
     };
     using List = IntrusiveList<Entry, &Entry::hook>;
 
+    bool settled(const CachedFile& file) const noexcept;
+    void touch(Entry& entry);
     bool holds(Entry& entry, const FilePolicy& policy);
     Entry* entry_for(const FileQuery& query, const FilePolicy& policy);
     void set(Entry& entry, FilePtr file, int error);

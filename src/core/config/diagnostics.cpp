@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace berth {
 namespace {
 
 constexpr std::size_t kTabWidth = 4;
-constexpr std::size_t kLineWidth = 100;  // characters of a line that are shown
-constexpr std::size_t kContext = 30;     // characters kept before the caret when a line is cut
+constexpr std::size_t kLineWidth = 100;            // characters of a line that are shown
+constexpr std::size_t kContext = 30;               // characters kept before the caret when a line is cut
 constexpr std::size_t kFarBytes = 4 * kLineWidth;  // never shown, even where every character has four bytes
 constexpr std::string_view kEllipsis = "...";
 
@@ -127,12 +128,11 @@ std::string Diagnostics::report(std::string_view summary_file) const {
         order.try_emplace(finding.at.source, order.size());
         sorted.push_back(&finding);
     }
-    std::stable_sort(sorted.begin(), sorted.end(), [&](const Diagnostic* a, const Diagnostic* b) {
-        const auto key = [&](const Diagnostic* d) {
-            return std::tuple(order[d->at.source], d->at.line, d->at.column);
-        };
-        return key(a) < key(b);
-    });
+    const auto key = [&](const Diagnostic* d) {
+        return std::tuple(order[d->at.source], d->at.line, d->at.column, d);
+    };
+    std::sort(sorted.begin(), sorted.end(),
+              [&](const Diagnostic* a, const Diagnostic* b) { return key(a) < key(b); });
 
     std::string out;
     std::map<const Source*, Lines> lines;

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 #include "core/config/known_directives.hpp"
 #include "core/text/similar.hpp"
@@ -13,10 +13,11 @@ namespace berth {
 
 Grammar::Grammar(std::span<const Module* const> modules) : modules_(modules) {
     for (const Module* module : modules_) {
-        for (const Directive& row : module->directives) by_name_.push_back({row.name, &row});
+        for (const Directive& row : module->directives) by_name_.push_back({row.name, &row, by_name_.size()});
     }
-    std::stable_sort(by_name_.begin(), by_name_.end(),
-                     [](const Entry& a, const Entry& b) { return a.name < b.name; });
+    std::sort(by_name_.begin(), by_name_.end(), [](const Entry& a, const Entry& b) {
+        return std::pair(a.name, a.order) < std::pair(b.name, b.order);
+    });
 }
 
 const Grammar& Grammar::instance() {

@@ -55,12 +55,13 @@ class Grammar {
     struct Entry {
         std::string_view name;
         const Directive* row;
+        std::size_t order;  // over all modules
     };
     std::span<const Entry> entries(std::string_view name) const;
     std::string origin_of(std::string_view module) const;
 
     std::span<const Module* const> modules_;
-    std::vector<Entry> by_name_;  // sorted by name, stable in module order
+    std::vector<Entry> by_name_;  // sorted by name, then by order
 };
 
 }  // namespace berth

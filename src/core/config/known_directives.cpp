@@ -2,6 +2,7 @@
 #include "core/config/known_directives.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace berth {
@@ -479,8 +480,9 @@ std::vector<KnownDirective> spread() {
             names.remove_prefix(std::min(blank + 1, names.size()));
         }
     }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const KnownDirective& a, const KnownDirective& b) { return a.name < b.name; });
+    std::sort(all.begin(), all.end(), [](const KnownDirective& a, const KnownDirective& b) {
+        return std::pair(a.name, a.contexts) < std::pair(b.name, b.contexts);
+    });
     return all;
 }
 

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include "core/config/yaml_syntax.hpp"
 #include "core/config/yaml_text.hpp"
@@ -333,8 +335,11 @@ void YamlDocument::check_keys(Diagnostics& diagnostics) const {
             const bool special = key->plain && (key->text == "_" || key->text == "<<");
             return std::pair<std::string_view, bool>(key->text, special);
         };
-        std::stable_sort(keys.begin(), keys.end(),
-                         [&](const YamlNode* a, const YamlNode* b) { return identity(a) < identity(b); });
+        const auto order = [&](const YamlNode* key) {
+            return std::tuple(identity(key), key->at.line, key->at.column);
+        };
+        std::sort(keys.begin(), keys.end(),
+                  [&](const YamlNode* a, const YamlNode* b) { return order(a) < order(b); });
         for (std::size_t i = 1; i < keys.size(); ++i) {
             if (identity(keys[i]) != identity(keys[i - 1])) continue;
             diagnostics.error(keys[i]->at,

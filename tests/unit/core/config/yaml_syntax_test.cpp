@@ -35,8 +35,11 @@ INSTANTIATE_TEST_SUITE_P(
         Same{"http:\n  server:\n    return: 200 $host", "http { server { return 200 $host; } }"},
         Same{"http:\n  log_format: >-\n    main '$a'\n    '$b c'", "http { log_format main '$a' '$b c'; }"},
         Same{"http:\n  log_format main: $a", "http { log_format main $a; }"},
-        Same{"http: {server: {root: '\"\"'}}", "http { server { root \"\"; } }"}, Same{"", ""},
-        Same{"# nothing\n", ""}, Same{"---\nworker_processes: 1\n...\n", "worker_processes 1;"},
+        Same{"http: {server: {root: '\"\"'}}", "http { server { root \"\"; } }"},
+        Same{"http: {root: \"\"}", "http { root \"\"; }"},
+        Same{"http: {map $a $b: {default: \"\", \"\": ''}}",
+             "http { map $a $b { default \"\"; \"\" \"\"; } }"},
+        Same{"", ""}, Same{"# nothing\n", ""}, Same{"---\nworker_processes: 1\n...\n", "worker_processes 1;"},
         Same{"\xEF\xBB\xBFworker_processes: 1\r\n", "worker_processes 1;"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -186,7 +189,8 @@ INSTANTIATE_TEST_SUITE_P(
               "conf.yaml:2:3: error: \"root\" needs a value\n    2 |   root:\n      |   ^~~~ write  root: "
               "VALUE"},
         Wrong{"http:\n  gzip:\n", "write  gzip: true"},
-        Wrong{"http:\n  client_max_body_size: ~\n", "null is none"}, Wrong{"events:\n", "write  events: {}"},
+        Wrong{"http:\n  client_max_body_size: ~\n", "null is none"},
+        Wrong{"\"\": x\n", "a directive's name is missing"}, Wrong{"events:\n", "write  events: {}"},
         Wrong{"http: x\n", "\"http\" is a block: a map of directives, not text"},
         Wrong{"http:\n  server:\n    location:\n      root: x\n",
               "conf.yaml:4:7: error: \"location\" needs its arguments before its directives"},

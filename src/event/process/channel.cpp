@@ -118,6 +118,10 @@ void Channel::on_ready(Readiness readiness) {
     static_cast<void>(loop_.watch(watcher_, Trigger::edge));
 }
 
+void Channel::read_rest() {
+    while (receive()) {}
+}
+
 bool Channel::receive() {
     if (!fd_) return false;
     std::array<char, sizeof(Header) + kMaxPayload> buffer;

@@ -18,7 +18,7 @@ enum class MessageType : std::uint16_t {
     newconn,     // master: a connection, handed over
     ack,         // worker: taken
     nack,        // worker: not taken, or its descriptor was lost on the way
-    disconnect,  // worker: accepts no more
+    disconnect,  // worker: accepts no more; payload: why it could not even start
     quit,        // master: drain and end; payload "polite" or "now"
     reopen,      // master: a log file's new descriptor; payload its path
     ready,       // worker: has started, waits for `online`
@@ -55,6 +55,9 @@ class Channel {
     // Queued when the socket is full; `fd` is duplicated then, so the caller's is free either way. False when
     // the channel is closed, or the payload too long.
     bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+
+    // Delivers what has arrived already: the last words of a process that has ended.
+    void read_rest();
 
     bool open() const noexcept { return static_cast<bool>(fd_); }
     void close() noexcept;

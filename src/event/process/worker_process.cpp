@@ -30,9 +30,13 @@ class WorkerProcess {
     Result<void> start() {
         if (Result<void> started = signals_.start(); !started) return started;
         if (Result<void> started = channel_.start(); !started) return started;
-        if (Result<void> started = worker_.start(); !started) return started;
-        channel_.send(MessageType::ready);
-        return {};
+        Result<void> started = worker_.start();
+        if (started) {
+            channel_.send(MessageType::ready);
+        } else {
+            channel_.send(MessageType::disconnect, started.error().message);
+        }
+        return started;
     }
 
  private:

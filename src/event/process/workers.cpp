@@ -36,6 +36,7 @@ void WorkerHandle::on_message(Message& message) {
         ready_at_ = owner_.loop_.now();
         owner_.events_.ready(*this);
     } else if (message.type == MessageType::disconnect) {
+        reason_ = message.payload;
         owner_.nudge_for_waiting();
     }
 }
@@ -152,6 +153,7 @@ WorkerHandle* Workers::next_online() {
 }
 
 void Workers::ended(WorkerHandle& worker, int status) {
+    worker.channel_->read_rest();
     scoreboard_.give_back(worker.row_);
     auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
     if (found != all_.end()) dead_.splice(dead_.end(), all_, found);

@@ -28,6 +28,8 @@ class WorkerHandle {
     bool ready() const noexcept { return ready_at_ != kNever; }  // has it ever been
     TimePoint ready_at() const noexcept { return ready_at_; }
     bool asked() const noexcept { return asked_; }  // it was told to end
+    // Why it could not start, in its own words; empty when it did not say.
+    const std::string& reason() const noexcept { return reason_; }
 
     bool send(MessageType type, std::string_view payload = {}, int fd = -1);
     void signal(int number) const noexcept { child_.signal(number); }
@@ -45,6 +47,7 @@ class WorkerHandle {
     ScoreboardRow& row_;
     pid_t pid_ = 0;
     bool asked_ = false;
+    std::string reason_;
     TimePoint ready_at_ = kNever;
     Child child_;
     std::unique_ptr<Channel> channel_;

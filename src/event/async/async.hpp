@@ -53,8 +53,10 @@ inline Continuation resumption(std::coroutine_handle<> handle) noexcept {
 void* allocate_frame(Arena& arena, std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
 
+// By pointers, since the closure of a lambda coroutine is not complete where this is asked.
 template <class T>
-concept IsScope = std::derived_from<std::remove_cvref_t<T>, Scope>;
+concept IsScope = std::is_convertible_v < std::remove_cvref_t<T>
+*, const Scope* > ;
 
 class PromiseBase {
  public:

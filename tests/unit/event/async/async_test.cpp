@@ -284,7 +284,8 @@ TEST_F(AsyncTest, ARootCanBeStartedAgainByWhoIsToldOfItsEnd) {
 Async<int> leaf(Scope& scope, int& alive, unsigned kind, Semaphore& semaphore) {
     Counted here(alive);
     if (kind % 3 == 0) co_await yield(scope);
-    if (kind % 3 == 1) co_await sleep(scope, Duration(kind % 32 == 1 ? 1 : 0));  // few wait for real time
+    const Duration nap(kind % 32 == 1 ? 1 : 0);  // few wait for real time
+    if (kind % 3 == 1) co_await sleep(scope, nap);
     if (kind % 3 == 2) {
         co_await semaphore.acquire();
         co_await yield(scope);

@@ -137,6 +137,23 @@ bool Http1::parse_one() {
     return true;
 }
 
+namespace {
+
+// Whether the chunks that came along with the head are well formed: a request with a broken body is refused
+// before any handler acts on it.
+Refusal check_chunks(std::string_view input) {
+    ChunkedDecoder chunks;
+    while (!input.empty()) {
+        const ChunkedDecoder::Step step = chunks.next(input);
+        if (step.status == ChunkedDecoder::Status::error) return chunks.refusal();
+        if (step.status == ChunkedDecoder::Status::done) break;
+        input.remove_prefix(step.consumed);
+    }
+    return {};
+}
+
+}  // namespace
+
 // A head is complete, or cannot be: the request is answered.
 void Http1::dispatch() {
     Request& request = exchange_->request;
@@ -178,6 +195,9 @@ Refusal Http1::prepare(Request& request, const AddressServers& servers, const Se
     if (framing.kind == Framing::Kind::error) return framing.refusal;
     request.set_framing(framing);
     if (expectation(head, bytes) == Expect::unknown) return {417, "client sent an unknown expectation"};
+    if (framing.kind == Framing::Kind::chunked) {
+        if (const Refusal refusal = check_chunks(buffered_body())) return refusal;
+    }
     exchange_->body_left = framing.length;
     exchange_->body_done = framing.kind == Framing::Kind::none ||
                            (framing.kind == Framing::Kind::content_length && framing.length == 0);

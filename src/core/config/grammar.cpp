@@ -135,7 +135,7 @@ std::string Grammar::origin_of(std::string_view module) const {
     const bool built = std::any_of(modules_.begin(), modules_.end(),
                                    [&](const Module* candidate) { return candidate->name == module; });
     if (module == "core" || built) return "not supported yet";
-    return fmt::format("it would come with ./configure --with-{}_module", module);
+    return fmt::format("it is of nginx's module {}; ./configure --help lists what can be added here", module);
 }
 
 }  // namespace berth

@@ -49,12 +49,13 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       ready_limit_(Callback<>::to<&Master::on_ready_limit>(*this)),
       new_binary_(Callback<int>::to<&Master::on_new_binary_ended>(*this)) {}
 
-Result<void> Master::run() {
+Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*current_->cycle);
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
     }
+    if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
     start_workers();

@@ -2,6 +2,7 @@
 // sends.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ class Master {
     Master(const Master&) = delete;
     Master& operator=(const Master&) = delete;
 
-    // Serves until it is told to end, and cleans up. An error means that it could not begin.
-    Result<void> run();
+    // Serves until it is told to end, and cleans up. `announce` is called once everything is open that others
+    // may look for, and writes the pid file. An error means that it could not begin.
+    Result<void> run(const std::function<Result<void>()>& announce);
 
  private:
     enum class Ending : std::uint8_t { no, gracefully, fast };

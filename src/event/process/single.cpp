@@ -43,13 +43,14 @@ Single::Single(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
 
 Single::~Single() = default;
 
-Result<void> Single::run() {
+Result<void> Single::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*first_->cycle);
     if (Result<void> serving = serve(std::move(first_)); !serving) return serving;
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
     }
+    if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     loop_.run();
     control_.close();
     listeners_.remove_unix_paths();

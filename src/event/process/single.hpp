@@ -1,6 +1,7 @@
 // Single: `master_process off`: one process that serves by itself, for development and debuggers.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <vector>
@@ -25,7 +26,7 @@ class Single {
            Scoreboard& scoreboard);
     ~Single();
 
-    Result<void> run();
+    Result<void> run(const std::function<Result<void>()>& announce);
 
  private:
     // A worker with what it serves; the members die in the right order.

@@ -51,15 +51,14 @@ std::string url(const Listening::Entry& entry) {
 }
 
 // For whoever started it by hand and watches.
-void say_where_to_look(const Generation& generation) {
+std::string where_to_look(const Generation& generation) {
     std::string text = fmt::format("berth {} is running\n", BERTH_VERSION);
     for (const auto& entry : generation.cycle->conf<Listening>().entries)
         text += "  serves    " + url(entry) + "\n";
     text += "  config    " + generation.cycle->conf_file() + "\n";
     for (const std::string& path : generation.log->paths()) text += "  log       " + path + "\n";
     text += "  stop it with Ctrl-C, or -s stop; after a change of the config: -s reload\n";
-    std::fputs(text.c_str(), stdout);
-    std::fflush(stdout);
+    return text;
 }
 
 // The side of the process that called, in which it waits for the verdict of the one in the background.
@@ -86,8 +85,11 @@ struct Server {
     std::unique_ptr<Generation> first;
     Log& log;  // of the first generation
     const ProcessConf& conf;
+    std::string prefix;
+    std::string pid_name;
     ListenerSet listeners;
     FileDescriptor verdict;  // for the process that waits for this one to be ready
+    std::string greeting{};
 };
 
 void report_ready(Server& server) {
@@ -96,29 +98,36 @@ void report_ready(Server& server) {
     server.verdict.reset();
 }
 
+// The pid file is the sign that everything is open; it is held before it is shown to anybody.
+Result<void> announce(Server& server, PidFile& pid_file) {
+    make_parent_folder(server.prefix, server.pid_name);
+    Result<PidFile> created = PidFile::create(server.pid_name);
+    if (!created) return created.error();
+    pid_file = *std::move(created);
+    report_ready(server);
+    std::fputs(server.greeting.c_str(), stdout);
+    std::fflush(stdout);
+    redirect_standard_error(server.log);
+    return {};
+}
+
 Result<void> run(Server& server) {
     take_over_signals();
-    const std::string pid_name = pid_path(*server.first->cycle);
-    make_parent_folder(server.first->cycle->prefix(), pid_name);
-    Result<PidFile> pid_file = PidFile::create(pid_name);
-    if (!pid_file) return pid_file.error();
     Result<Scoreboard> scoreboard = Scoreboard::create();
     if (!scoreboard) return scoreboard.error();
     Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*server.first->cycle->conf<EventsConf>().use);
     if (!loop) return loop.error();
-    const bool in_front = !*server.conf.daemon && !server.program.inherited;
-    const bool single = !*server.conf.master_process;
-    report_ready(server);
-    if (in_front) say_where_to_look(*server.first);
-    redirect_standard_error(server.log);
-    if (single) {
+    if (!*server.conf.daemon && !server.program.inherited) server.greeting = where_to_look(*server.first);
+    PidFile pid_file;
+    const auto ready = [&] { return announce(server, pid_file); };
+    if (!*server.conf.master_process) {
         Single process(**loop, server.program, std::move(server.first), server.listeners, *scoreboard);
-        Result<void> ran = process.run();
-        pid_file->remove();
+        Result<void> ran = process.run(ready);
+        pid_file.remove();
         return ran;
     }
-    Master master(**loop, server.program, std::move(server.first), server.listeners, *scoreboard, *pid_file);
-    return master.run();
+    Master master(**loop, server.program, std::move(server.first), server.listeners, *scoreboard, pid_file);
+    return master.run(ready);
 }
 
 // Returns -1 in the process that goes on.
@@ -142,13 +151,18 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
     const std::string inherited = take_inheritance();
     program.inherited = !inherited.empty();
     Generation& generation = *first;
-    Server server{program,       std::move(first), *generation.log, generation.cycle->conf<ProcessConf>(),
-                  ListenerSet(), FileDescriptor()};
+    Server server{program,
+                  std::move(first),
+                  *generation.log,
+                  generation.cycle->conf<ProcessConf>(),
+                  generation.cycle->prefix(),
+                  pid_path(*generation.cycle),
+                  ListenerSet(),
+                  FileDescriptor()};
     say_hello(server.log, generation);
-    const std::string pid_name = pid_path(*generation.cycle);
-    if (const pid_t holder = PidFile::holder(pid_name); holder != 0) {
-        return fail(server.log,
-                    fmt::format("already running as process {}, which holds \"{}\"", holder, pid_name));
+    if (const pid_t holder = PidFile::holder(server.pid_name); holder != 0) {
+        return fail(server.log, fmt::format("already running as process {}, which holds \"{}\"", holder,
+                                            server.pid_name));
     }
     if (program.inherited) {
         server.log.notice("using inherited sockets from \"{}\"", inherited);

@@ -1,0 +1,82 @@
+// The command line: what scripts and people rely on.
+#include <gtest/gtest.h>
+
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+namespace {
+
+ServerOptions not_started() {
+    ServerOptions options;
+    options.start = false;
+    return options;
+}
+
+constexpr std::string_view kConfig = "http { server { listen 127.0.0.1:{port}; } }\n";
+
+TEST(CommandLineTest, TestSaysItsVerdictOnStderr) {
+    Server server(kConfig, not_started());
+    const RunResult good = server.command({"-t"});
+    EXPECT_EQ(good.code, 0);
+    EXPECT_EQ(good.out, "");
+    EXPECT_NE(good.err.find("configuration file " + server.config_path() + " syntax is ok"),
+              std::string::npos);
+    EXPECT_NE(good.err.find("configuration file " + server.config_path() + " test is successful"),
+              std::string::npos);
+    EXPECT_EQ(server.command({"-tq"}).err, "");
+    server.set_config("http { lisen 80; }");
+    const RunResult bad = server.command({"-tq"});
+    EXPECT_EQ(bad.code, 1);
+    EXPECT_NE(bad.err.find("configuration file " + server.config_path() + " test failed"), std::string::npos);
+    EXPECT_FALSE(server.folder().has("berth.pid"));
+}
+
+TEST(CommandLineTest, DumpPrintsEachFile) {
+    Server server(kConfig, not_started());
+    const RunResult dump = server.command({"-T"});
+    EXPECT_EQ(dump.code, 0);
+    EXPECT_NE(dump.out.find("# configuration file " + server.config_path() + ":\n"), std::string::npos)
+        << dump.out;
+    EXPECT_NE(dump.out.find("listen 127.0.0.1:"), std::string::npos);
+    const RunResult yaml = server.command({"-T", "--format=yaml"});
+    EXPECT_NE(yaml.out.find("listen: 127.0.0.1:"), std::string::npos) << yaml.out;
+}
+
+TEST(CommandLineTest, DirectivesOfTheCommandLineCount) {
+    Server server(kConfig, not_started());
+    EXPECT_EQ(server.command({"-t", "-g", "worker_processes 3;"}).code, 0);
+    const RunResult bad = server.command({"-t", "-g", "worker_processes many;"});
+    EXPECT_EQ(bad.code, 1);
+    EXPECT_NE(bad.err.find("worker_processes"), std::string::npos);
+}
+
+TEST(CommandLineTest, VersionsAndHelp) {
+    const std::string program = server_program();
+    EXPECT_TRUE(run_program({program, "-v"}).err.starts_with("berth version: berth/"));
+    EXPECT_TRUE(run_program({program, "--version"}).err.starts_with("berth version: berth/"));
+    const RunResult build = run_program({program, "-V"});
+    EXPECT_EQ(build.code, 0);
+    EXPECT_NE(build.err.find("built with OpenSSL"), std::string::npos);
+    EXPECT_NE(build.err.find("TLS SNI support enabled"), std::string::npos);
+    EXPECT_NE(build.err.find("configure arguments:"), std::string::npos);
+    EXPECT_EQ(run_program({program, "-h"}).code, 0);
+    const RunResult manual = run_program({program, "--help", "worker_processes"});
+    EXPECT_EQ(manual.code, 0);
+    EXPECT_NE(manual.out.find("worker_processes"), std::string::npos);
+    EXPECT_EQ(run_program({program, "--help", "worker_procesess"}).code, 1);
+}
+
+TEST(CommandLineTest, UnknownOptionsAreUsageErrors) {
+    const std::string program = server_program();
+    const RunResult unknown = run_program({program, "--confg", "x"});
+    EXPECT_EQ(unknown.code, 2);
+    EXPECT_NE(unknown.err.find("did you mean \"--config\"?"), std::string::npos) << unknown.err;
+    EXPECT_EQ(run_program({program, "-x"}).code, 2);
+    EXPECT_EQ(run_program({program, "-s", "relaod"}).code, 2);
+    EXPECT_EQ(run_program({program, "-c"}).code, 2);
+}
+
+}  // namespace
+
+}  // namespace berth::test

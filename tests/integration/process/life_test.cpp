@@ -1,0 +1,186 @@
+// Life: start, pid file, logs, background, and ends.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+namespace {
+
+constexpr std::string_view kConfig =
+    "http { server { listen 127.0.0.1:{port}; location / { return 200 hello; } } }\n";
+
+ServerOptions not_started() {
+    ServerOptions options;
+    options.start = false;
+    return options;
+}
+
+TEST(LifeTest, TheStartedProcessIsTheOneInThePidFile) {
+    Server server(kConfig);
+    EXPECT_EQ(server.master(), server.started());
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    EXPECT_NE(server.out().find("is running"), std::string::npos) << server.out();
+    server.signal(SIGTERM);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_FALSE(server.folder().has("berth.pid"));
+    EXPECT_FALSE(server.folder().has("berth.pid.control"));
+    EXPECT_NE(server.error_log().find("[notice]"), std::string::npos);
+    EXPECT_EQ(occurrences(server.error_log(), "[alert]"), 0U) << server.error_log();
+}
+
+TEST(LifeTest, QuitClosesIdleConnectionsAndFinishesRequests) {
+    Server server(kConfig);
+    Client idle(server.port());
+    ASSERT_TRUE(idle.get("/"));
+    ASSERT_EQ(idle.read_response().status, 200);
+    Client busy(server.port());
+    ASSERT_TRUE(busy.get("/"));
+    ASSERT_EQ(busy.read_response().status, 200);
+    ASSERT_TRUE(busy.send("GET / HTTP/1.1\r\nHo"));
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    server.signal(SIGQUIT);
+    EXPECT_TRUE(idle.wait_closed());
+    ASSERT_TRUE(busy.send("st: a\r\n\r\n"));
+    const Response last = busy.read_response();
+    EXPECT_EQ(last.body, "hello");
+    EXPECT_TRUE(last.says_close());
+    EXPECT_EQ(server.wait_exit(), 0);
+}
+
+TEST(LifeTest, AnErrorInTheConfigurationLeavesNoPidFile) {
+    Server server("bogus on;", not_started());
+    EXPECT_FALSE(server.start());
+    EXPECT_EQ(server.wait_exit(), 1);
+    EXPECT_FALSE(server.folder().has("berth.pid"));
+    EXPECT_NE(server.err().find("unknown directive \"bogus\""), std::string::npos) << server.err();
+    EXPECT_NE(server.error_log().find("unknown directive \"bogus\""), std::string::npos)
+        << server.error_log();
+}
+
+TEST(LifeTest, AnAddressInUseIsSaidAndLeavesNoPidFile) {
+    Server first(kConfig);
+    Server second("http { server { listen 127.0.0.1:" + std::to_string(first.port()) + "; } }",
+                  not_started());
+    EXPECT_FALSE(second.start());
+    EXPECT_EQ(second.wait_exit(), 1);
+    EXPECT_NE(second.err().find("Address already in use"), std::string::npos) << second.err();
+    EXPECT_FALSE(second.folder().has("berth.pid"));
+}
+
+TEST(LifeTest, ASecondStartSaysWhoIsRunning) {
+    Server server(kConfig);
+    const RunResult second = server.command({});
+    EXPECT_EQ(second.code, 1);
+    EXPECT_NE(second.err.find("already running as process " + std::to_string(server.master())),
+              std::string::npos)
+        << second.err;
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    EXPECT_TRUE(server.folder().has("berth.pid"));
+}
+
+TEST(LifeTest, InTheBackground) {
+    Server server("daemon on;\n" + std::string(kConfig), not_started());
+    EXPECT_TRUE(server.start());
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_NE(server.master(), server.started());
+    // Ready when the caller returns.
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    EXPECT_EQ(::getsid(server.master()), server.master());
+    const pid_t master = server.master();
+    EXPECT_EQ(server.command({"-s", "stop"}).code, 0);
+    EXPECT_TRUE(eventually([&] { return !alive(master); }));
+    EXPECT_FALSE(server.folder().has("berth.pid"));
+}
+
+TEST(LifeTest, ClosedStandardDescriptorsAreFilled) {
+    Server server(kConfig, not_started());
+    const RunResult result =
+        run_program({"sh", "-c",
+                     "exec 0<&- 1<&- 2<&-; " + server_program() + " -c " + server.config_path() + " -p " +
+                         server.folder().path() + "/ -g 'daemon on;' -t"});
+    EXPECT_EQ(result.code, 1);  // daemon is written twice: the point is that it ends in order
+    ASSERT_TRUE(server.start());
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    // stderr goes where the error log goes.
+    const std::string err =
+        std::filesystem::read_symlink("/proc/" + std::to_string(server.master()) + "/fd/2");
+    EXPECT_EQ(err, std::filesystem::canonical(server.folder() / "error.log"));
+}
+
+TEST(LifeTest, SignalsInheritedAsIgnoredWork) {
+    Server server(kConfig, not_started());
+    ::signal(SIGQUIT, SIG_IGN);
+    const bool started = server.start();
+    ::signal(SIGQUIT, SIG_DFL);
+    ASSERT_TRUE(started);
+    server.signal(SIGQUIT);
+    EXPECT_EQ(server.wait_exit(), 0);
+}
+
+TEST(LifeTest, LogsAreReopened) {
+    Server server("error_log error.log notice;\n" + std::string(kConfig));
+    std::filesystem::rename(server.folder() / "error.log", server.folder() / "old.log");
+    EXPECT_EQ(server.command({"-s", "reopen"}).code, 0);
+    EXPECT_TRUE(eventually([&] { return server.folder().has("error.log"); }));
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_NE(server.error_log().find("generation 2 active"), std::string::npos) << server.error_log();
+}
+
+TEST(LifeTest, SeveralErrorLogsEachGetTheirLevel) {
+    Server server("error_log error.log info;\nerror_log grave.log crit;\n" + std::string(kConfig));
+    server.signal(SIGTERM);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_FALSE(server.error_log().empty());
+    EXPECT_TRUE(server.folder().has("grave.log"));
+    EXPECT_EQ(server.folder().read("grave.log"), "");
+}
+
+TEST(LifeTest, WithoutAControlSocketSignalsAreSent) {
+    Server server("control off;\n" + std::string(kConfig));
+    EXPECT_FALSE(server.folder().has("berth.pid.control"));
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(server.wait_log("generation 2 active"));
+    EXPECT_EQ(server.command({"-s", "quit"}).code, 0);
+    EXPECT_EQ(server.wait_exit(), 0);
+    const RunResult nobody = server.command({"-s", "quit"});
+    EXPECT_EQ(nobody.code, 1);
+    EXPECT_NE(nobody.err.find("berth.pid"), std::string::npos) << nobody.err;
+}
+
+TEST(LifeTest, TheControlSocketIsForTheOwnerOnly) {
+    Server server(kConfig);
+    struct stat status {};
+    ASSERT_EQ(::stat((server.folder() / "berth.pid.control").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(LifeTest, ABrokenConfigurationDoesNotKeepFromStopping) {
+    Server server(kConfig);
+    server.set_config("bogus { on");
+    EXPECT_EQ(server.command({"-s", "stop"}).code, 0);
+    EXPECT_EQ(server.wait_exit(), 0);
+}
+
+TEST(LifeTest, WorkersGetTheirEnvironmentAndFolder) {
+    ServerOptions options;
+    options.environment = {"BERTH_TEST_KEPT=yes", "BERTH_TEST_DROPPED=no"};
+    Server server(
+        "env BERTH_TEST_KEPT; env BERTH_TEST_GIVEN=here;\nworking_directory {dir};\n" + std::string(kConfig),
+        options);
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 1; }));
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    const std::string process = "/proc/" + std::to_string(server.workers()[0]);
+    EXPECT_EQ(std::filesystem::read_symlink(process + "/cwd"),
+              std::filesystem::canonical(server.folder().path()));
+}
+
+}  // namespace
+
+}  // namespace berth::test

@@ -1,0 +1,166 @@
+// Reload: nothing is lost, nothing is applied by halves, and -s reload tells the truth.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/load.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+namespace {
+
+std::string config(std::string_view text, std::string_view more = "") {
+    return "worker_processes 2;\n" + std::string(more) +
+           "\nhttp { server { listen 127.0.0.1:{port}; location / { return 200 \"" + std::string(text) +
+           "\"; } } }\n";
+}
+
+unsigned long_run(unsigned shortly, unsigned long_one) {
+    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+}
+
+TEST(ReloadTest, UnderLoadNothingFailsAndNothingIsClosedWithoutNotice) {
+    Server server(config("one"));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(20, 200); ++i) {
+        server.set_config(config(i % 2 == 0 ? "two" : "one"));
+        ASSERT_TRUE(load.wait_for(50));
+        const RunResult result = server.reload();
+        ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+    }
+    ASSERT_TRUE(load.wait_for(50));
+    load.stop();
+    EXPECT_EQ(load.counts().failed, 0U) << load.failures();
+    EXPECT_EQ(load.counts().stale, 0U) << load.failures();
+    EXPECT_GT(load.counts().polite, 0U);
+}
+
+TEST(ReloadTest, TellsTheGenerationThatIsActive) {
+    Server server(config("one"));
+    EXPECT_EQ(fetch(server.port(), "/").body, "one");
+    server.set_config(config("two"));
+    const RunResult result = server.reload();
+    EXPECT_EQ(result.code, 0);
+    EXPECT_EQ(result.out, "generation 2 active\n");
+    EXPECT_EQ(fetch(server.port(), "/").body, "two");
+}
+
+TEST(ReloadTest, TellsWhatIsWrongAndChangesNothing) {
+    Server server(config("one"));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    const std::vector<pid_t> before = server.workers();
+    server.set_config(config("two", "worker_procesess 3;"));
+    const RunResult result = server.reload();
+    EXPECT_EQ(result.code, 1);
+    EXPECT_NE(result.err.find("worker_procesess"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("did you mean"), std::string::npos) << result.err;
+    EXPECT_EQ(fetch(server.port(), "/").body, "one");
+    EXPECT_EQ(server.workers(), before);
+    EXPECT_NE(server.error_log().find("[emerg]"), std::string::npos);
+}
+
+TEST(ReloadTest, AnAddressInUseChangesNothing) {
+    Server other("http { server { listen 127.0.0.1:{port}; return 200 other; } }");
+    Server server(config("one"));
+    server.set_config(
+        "http { server { listen 127.0.0.1:{port}; return 200 two; } server { listen 127.0.0.1:" +
+        std::to_string(other.port()) + "; return 200 stolen; } }");
+    const RunResult result = server.reload();
+    EXPECT_EQ(result.code, 1);
+    EXPECT_NE(result.err.find(std::to_string(other.port())), std::string::npos) << result.err;
+    EXPECT_EQ(fetch(server.port(), "/").body, "one");
+    EXPECT_EQ(fetch(other.port(), "/").body, "other");
+}
+
+TEST(ReloadTest, AddressesComeAndGo) {
+    Server server(config("one"));
+    server.set_config("http { server { listen 127.0.0.1:{port1}; location / { return 200 moved; } } }");
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_EQ(fetch(server.port(1), "/").body, "moved");
+    EXPECT_TRUE(eventually([&] { return !Client(server.port(0)).connected(); }));
+}
+
+TEST(ReloadTest, BySignalItLeavesOneLineForEachOldWorker) {
+    Server server(config("one"));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    server.signal(SIGHUP);
+    ASSERT_TRUE(server.wait_log("generation 2 active"));
+    ASSERT_TRUE(server.wait_log("exited with code 0", 2));
+    EXPECT_EQ(occurrences(server.error_log(), "exited with code"), 2U);
+    EXPECT_EQ(occurrences(server.error_log(), "[alert]"), 0U);
+    EXPECT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+}
+
+TEST(ReloadTest, AnIdleConnectionIsToldAtItsNextAnswer) {
+    Server server(config("one"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    EXPECT_FALSE(client.read_response().says_close());
+    server.set_config(config("two"));
+    ASSERT_EQ(server.reload().code, 0);
+    ASSERT_TRUE(client.get("/"));
+    const Response last = client.read_response();
+    EXPECT_EQ(last.body, "one");  // by the configuration it was accepted under
+    EXPECT_TRUE(last.says_close());
+    EXPECT_TRUE(client.wait_closed());
+}
+
+TEST(ReloadTest, AConnectionWithoutAnAnswerYetIsServed) {
+    Server server(config("one", "worker_idle_drain 1ms;"));
+    Client fresh(server.port());
+    Client partial(server.port());
+    ASSERT_TRUE(partial.send("GET / HTTP/1.1\r\nHost:"));
+    // Both are accepted once a later one is answered by each worker; the log tells when the drain limit has
+    // passed.
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    ASSERT_EQ(server.reload().code, 0);
+    ASSERT_TRUE(partial.send(" a\r\n\r\n"));
+    EXPECT_EQ(partial.read_response().body, "one");
+    ASSERT_TRUE(fresh.get("/"));
+    EXPECT_EQ(fresh.read_response().status, 200);
+}
+
+TEST(ReloadTest, IdleConnectionsEndAtTheDrainLimit) {
+    Server server(config("one", "worker_idle_drain 1ms;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_EQ(client.read_response().status, 200);
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(client.wait_closed());
+    EXPECT_TRUE(server.wait_log("closed after worker_idle_drain"));
+}
+
+TEST(ReloadTest, TheShutdownTimeoutEndsWhatIsLeft) {
+    Server server(config("one", "worker_shutdown_timeout 1ms;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.send("GET / HTTP/1.1\r\nHost:"));
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(server.wait_log("exited with code 0", 2));
+}
+
+TEST(ReloadTest, InASingleProcess) {
+    Server server(config("one", "master_process off;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    EXPECT_EQ(client.read_response().body, "one");
+    server.set_config(config("two", "master_process off;"));
+    const RunResult result = server.reload();
+    EXPECT_EQ(result.out, "generation 2 active\n");
+    EXPECT_EQ(fetch(server.port(), "/").body, "two");
+    ASSERT_TRUE(client.get("/"));
+    EXPECT_EQ(client.read_response().body, "one");
+    EXPECT_TRUE(client.wait_closed());
+    server.set_config(config("three", "master_process off; bogus on;"));
+    EXPECT_EQ(server.reload().code, 1);
+    EXPECT_EQ(fetch(server.port(), "/").body, "two");
+    EXPECT_EQ(server.command({"-s", "quit"}).code, 0);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_FALSE(server.folder().has("berth.pid"));
+}
+
+}  // namespace
+
+}  // namespace berth::test

@@ -184,7 +184,7 @@ void Connection::close() noexcept {
     closed_ = true;
     timer_.stop();
     poke_.cancel();
-    watcher_.unwatch();
+    watcher_.unwatch_closing();
     fd_.reset();
     unread_.reset();
     for (Wait* waiter : {read_wait_, write_wait_}) {

@@ -68,7 +68,10 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from) {
     }
     if (::connect(fd.get(), to.data(), to.length()) != 0 && errno != EINPROGRESS) return nullptr;
     Connection* connection = open(std::move(fd), to);
-    if (connection != nullptr) connection->writable_ = false;
+    if (connection != nullptr) {
+        connection->writable_ = false;
+        connection->watcher_.rearm_write();
+    }
     return connection;
 }
 

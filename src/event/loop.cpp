@@ -21,6 +21,14 @@ void Watcher::unwatch() noexcept {
     if (loop_ != nullptr) loop_->unwatch(*this);
 }
 
+void Watcher::unwatch_closing() noexcept {
+    if (loop_ != nullptr) loop_->unwatch_closing(*this);
+}
+
+void Watcher::watch_writes() noexcept {
+    if (loop_ != nullptr) loop_->watch_writes(*this);
+}
+
 Result<std::unique_ptr<EventLoop>> EventLoop::create(std::string_view poller) {
     Result<std::unique_ptr<Poller>> made = make_poller(poller);
     if (!made) return made.error();
@@ -81,11 +89,24 @@ Result<void> EventLoop::watch(Watcher& watcher, Trigger trigger) {
     Slot& slot = slots_[at];
     assert(slot.watcher == nullptr);  // its last watcher must have left before the descriptor was closed
     watcher.trigger_ = trigger;
-    watcher.wants_read_ = watcher.wants_write_ = true;
+    watcher.wants_read_ = true;
+    watcher.wants_write_ = watcher.writes_watched_ = false;
     if (auto added = poller_->add(watcher, ++slot.ticket); !added) return added;
     slot.watcher = &watcher;
     watcher.loop_ = this;
     return {};
+}
+
+void EventLoop::watch_writes(Watcher& watcher) noexcept {
+    watcher.writes_watched_ = true;
+    poller_->watch_writes(watcher, slots_[static_cast<std::size_t>(watcher.fd_)].ticket);
+}
+
+void EventLoop::unwatch_closing(Watcher& watcher) noexcept {
+    if (watcher.loop_ != this) return;
+    poller_->forget(watcher);
+    slots_[static_cast<std::size_t>(watcher.fd_)].watcher = nullptr;
+    watcher.loop_ = nullptr;
 }
 
 void EventLoop::unwatch(Watcher& watcher) noexcept {

@@ -101,6 +101,8 @@ class EventLoop {
     // Watches watcher.fd(). Fails with the poller's error (EPERM: a regular file cannot be watched).
     Result<void> watch(Watcher& watcher, Trigger trigger = Trigger::edge);
     void unwatch(Watcher& watcher) noexcept;
+    void unwatch_closing(Watcher& watcher) noexcept;
+    void watch_writes(Watcher& watcher) noexcept;
 
     // Runs it later in this turn. What is posted while the posted tasks run is run in the next turn, which
     // then does not wait. Posting what is posted already changes nothing.

@@ -19,10 +19,12 @@ struct Readiness {
     bool error = false;
 };
 
-// edge: told once for each time the descriptor becomes readable or writable; read (or write) until it would
-// block, then
-//   call rearm_read() (rearm_write()), after which it is told again. Registered once and never modified
-//   (epoll(7)).
+// edge: told once for each time the descriptor becomes readable; read until it would block, then call
+// rearm_read(),
+//   after which it is told again. Of writability nothing is said before rearm_write() is called, which is
+//   after a write that would have blocked (or to learn that a connect(2) ended). Registered once; the first
+//   rearm_write() adds the interest in writing, so that connections whose answers fit the socket's buffer
+//   never wake for it (epoll(7)).
 // level: told in every turn while it is readable; never about writing. For listening sockets, signalfd,
 // pidfd, eventfd. level_exclusive: as level, and of several processes watching one socket only some are woken
 // (EPOLLEXCLUSIVE).
@@ -45,10 +47,16 @@ class Watcher {
 
     // Ends the watch; harmless when there is none.
     void unwatch() noexcept;
+    // The same for a descriptor that is closed next and that no other process holds: the kernel forgets it by
+    // itself, which saves a system call.
+    void unwatch_closing() noexcept;
 
     // "The last read (write) said EAGAIN": only after it is readability (writability) reported again.
     void rearm_read() noexcept { wants_read_ = true; }
-    void rearm_write() noexcept { wants_write_ = true; }
+    void rearm_write() noexcept {
+        wants_write_ = true;
+        if (!writes_watched_) watch_writes();
+    }
 
     // For pollers without edges of their own: what to poll for, and what has been reported.
     bool wants_read() const noexcept { return wants_read_; }
@@ -60,6 +68,7 @@ class Watcher {
 
  private:
     friend class EventLoop;
+    void watch_writes() noexcept;
 
     Callback<Readiness> ready_;
     EventLoop* loop_ = nullptr;
@@ -67,6 +76,7 @@ class Watcher {
     Trigger trigger_ = Trigger::edge;
     bool wants_read_ = false;
     bool wants_write_ = false;
+    bool writes_watched_ = false;
 };
 
 }  // namespace berth

@@ -1,4 +1,4 @@
-// The epoll(7) poller: each descriptor is registered once and never modified.
+// The epoll(7) poller: each descriptor is registered once, and modified at most once.
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 
 std::uint32_t interest(Trigger trigger) noexcept {
     switch (trigger) {
-        case Trigger::edge: return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        case Trigger::edge: return EPOLLIN | EPOLLRDHUP | EPOLLET;
         case Trigger::level: return EPOLLIN;
         case Trigger::level_exclusive: return EPOLLIN | EPOLLEXCLUSIVE;
     }
@@ -41,12 +41,17 @@ class EpollPoller final : public Poller {
     std::string_view name() const noexcept override { return "epoll"; }
 
     Result<void> add(Watcher& watcher, std::uint32_t ticket) override {
-        epoll_event event{};
-        event.events = interest(watcher.trigger());
-        event.data.u64 = (std::uint64_t{ticket} << 32) | static_cast<std::uint32_t>(watcher.fd());
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watcher.fd(), &event) == 0) return {};
-        return system_error("epoll_ctl", "", errno);
+        return control(EPOLL_CTL_ADD, watcher, ticket, interest(watcher.trigger()));
     }
+
+    void watch_writes(Watcher& watcher, std::uint32_t ticket) noexcept override {
+        // Cannot fail: the descriptor is registered. A socket that became writable meanwhile is reported at
+        // once.
+        static_cast<void>(control(EPOLL_CTL_MOD, watcher, ticket, interest(watcher.trigger()) | EPOLLOUT));
+    }
+
+    // Closing the last descriptor of an open file takes it out of every epoll set (epoll(7)).
+    void forget(Watcher&) noexcept override {}
 
     void remove(Watcher& watcher) noexcept override {
         epoll_event unused{};  // kernels before 2.6.9 wanted one
@@ -73,6 +78,14 @@ class EpollPoller final : public Poller {
     }
 
  private:
+    Result<void> control(int operation, const Watcher& watcher, std::uint32_t ticket, std::uint32_t events) {
+        epoll_event event{};
+        event.events = events;
+        event.data.u64 = (std::uint64_t{ticket} << 32) | static_cast<std::uint32_t>(watcher.fd());
+        if (::epoll_ctl(epoll_.get(), operation, watcher.fd(), &event) == 0) return {};
+        return system_error("epoll_ctl", "", errno);
+    }
+
     FileDescriptor epoll_;
     std::array<epoll_event, 512> events_;
 };

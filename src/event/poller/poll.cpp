@@ -34,6 +34,9 @@ class PollPoller final : public Poller {
         if (at < entries_.size()) places_[static_cast<std::size_t>(entries_[at].watcher->fd())] = at;
     }
 
+    void watch_writes(Watcher&, std::uint32_t) noexcept override {}  // asked of the watcher at each wait
+    void forget(Watcher& watcher) noexcept override { remove(watcher); }
+
     std::size_t wait(std::span<ReadyEvent> out, Duration timeout) override {
         polled_.clear();
         for (const Entry& entry : entries_) polled_.push_back(question(entry));

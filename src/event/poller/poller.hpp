@@ -30,8 +30,14 @@ class Poller {
     // remove().
     virtual Result<void> add(Watcher& watcher, std::uint32_t ticket) = 0;
 
-    // The descriptor must still be open.
+    // Of an edge watcher: from now on writability is reported, too.
+    virtual void watch_writes(Watcher& watcher, std::uint32_t ticket) noexcept = 0;
+
+    // Ends the reports. The descriptor must still be open.
     virtual void remove(Watcher& watcher) noexcept = 0;
+    // The same for a descriptor that is closed next. Should another process hold the socket for a moment
+    // longer, its events are stale ones, which the loop knows by their ticket.
+    virtual void forget(Watcher& watcher) noexcept = 0;
 
     // Waits until something is ready, at most `timeout` (negative: for ever), and fills `out`; returns how
     // many were filled. A signal (EINTR) is 0 events. Errors of the kernel interface itself are bugs and end

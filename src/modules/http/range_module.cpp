@@ -94,7 +94,7 @@ void make_partial(Request& request, std::span<const ByteRange> asked_ranges) {
 
 void filter_head(Request& request, const Conf& conf) {
     Response& out = request.out();
-    if (out.status != 200 || !out.accept_ranges) return;
+    if (out.status != 200 || !out.accept_ranges || request.in_error_page()) return;
     if (*conf.max_ranges == 0) {
         out.accept_ranges = false;
         return;

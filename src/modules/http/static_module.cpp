@@ -51,9 +51,12 @@ Async<Verdict> open_and_answer(Request& request, const SendConf& conf, std::stri
 
 Async<Verdict> handle(Request& request, const SendConf& conf) {
     if (!readable(request.method()) && request.method() != Method::post) return Verdict::reply(405);
-    if (request.uri().ends_with('/')) return Verdict::next();
     const std::optional<std::string_view> path = map_uri(request);
     if (!path) return Verdict::reply(404);
+    if (request.uri().ends_with('/')) {
+        request.log_at(LogLevel::error, "directory index of \"{}\" is forbidden", *path);
+        return Verdict::reply(403);
+    }
     std::optional<FileResult> known = open_if_cached(request, *path);
     if (known) return answer(request, conf, *path, *known);
     return open_and_answer(request, conf, *path);

@@ -1,0 +1,159 @@
+// strategy=shared: accepting, its limits, and its end, in one worker on a real loop.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "core/cycle.hpp"
+#include "core/module.hpp"
+#include "event/listening.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/worker.hpp"
+
+namespace berth {
+
+namespace {
+
+// Says a letter at once; ends with its client.
+class Greeting final : public Session {
+ public:
+    void on_start() override { static_cast<void>(!::send(connection().fd(), "h", 1, MSG_NOSIGNAL)); }
+    void on_readable() override {
+        char byte = 0;
+        if (!connection().recv(std::span(&byte, 1)).would_block()) connection().close();
+    }
+};
+
+class SharedStrategyTest : public ::testing::Test {
+ protected:
+    ~SharedStrategyTest() override {
+        for (const int fd : clients_) ::close(fd);
+        worker_.reset();
+    }
+
+    void serve(const std::string& events) {
+        register_modules();
+        std::string pattern = (std::filesystem::temp_directory_path() / "berth-accept-XXXXXX").string();
+        const int file = ::mkstemp(pattern.data());
+        std::ofstream(pattern) << "events { " << events << " }\n";
+        CycleOptions options;
+        options.conf_path = pattern;
+        options.prefix = "/tmp/";
+        Diagnostics diagnostics;
+        cycle_ = Cycle::load(options, diagnostics);
+        ::close(file);
+        ::unlink(pattern.c_str());
+        ASSERT_NE(cycle_, nullptr) << diagnostics.report("test");
+        cycle_->use_log(log_);
+        auto& listening = cycle_->own<Listening>();
+        auto open = [](Connection&, Listener&, void*) -> std::unique_ptr<Session> {
+            return std::make_unique<Greeting>();
+        };
+        ASSERT_TRUE(listening.add(Address::ipv4(0x7f000001, 0), nullptr, open));
+        ASSERT_TRUE(listeners_.prepare(listening));
+        row_ = board_.take(0, 1, 1);
+        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, *row_, listeners_);
+        worker_->accept_connections();
+    }
+
+    int connect() {
+        const Address to = Address::of_socket(listeners_.items()[0].listener->fd());
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(::connect(fd, to.data(), to.length()), 0);
+        clients_.push_back(fd);
+        return fd;
+    }
+    void hang_up(int fd) {
+        std::erase(clients_, fd);
+        ::close(fd);
+    }
+    bool greeted(int fd) {
+        char byte = 0;
+        for (int i = 0; i < 500; ++i) {
+            if (::recv(fd, &byte, 1, MSG_DONTWAIT) == 1) return true;
+            loop_->run_once(Duration(5));
+        }
+        return false;
+    }
+    ListenerCounters& counters() { return row_->listener(0); }
+    void drain() { worker_->drain(Drain::politely, Callback<>::to<&SharedStrategyTest::on_ended>(*this)); }
+    void on_ended() { ended_ = true; }
+
+    Log log_;
+    std::unique_ptr<EventLoop> loop_ = std::move(EventLoop::create()).value();
+    Scoreboard board_ = std::move(Scoreboard::create()).value();
+    std::unique_ptr<Cycle> cycle_;
+    ListenerSet listeners_;
+    ScoreboardRow* row_ = nullptr;
+    std::unique_ptr<Worker> worker_;
+    std::vector<int> clients_;
+    bool ended_ = false;
+};
+
+TEST_F(SharedStrategyTest, AcceptsAndCounts) {
+    serve("");
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE(greeted(connect()));
+    EXPECT_EQ(counters().accepted.load(), 40U);
+    EXPECT_EQ(counters().refused.load(), 0U);
+    EXPECT_EQ(worker_->connections().used(), 40U);
+}
+
+TEST_F(SharedStrategyTest, TakesAllThatWaitWithMultiAccept) {
+    serve("multi_accept on;");
+    std::vector<int> waiting;
+    for (int i = 0; i < 100; ++i) waiting.push_back(connect());
+    for (const int fd : waiting) ASSERT_TRUE(greeted(fd));
+    EXPECT_LE(counters().wakeups.load(), 10U);
+}
+
+TEST_F(SharedStrategyTest, WaitsForASlotInsteadOfRefusing) {
+    serve("worker_connections 2;");
+    const int first = connect();
+    ASSERT_TRUE(greeted(first));
+    ASSERT_TRUE(greeted(connect()));
+    const int third = connect();
+    for (int i = 0; i < 5; ++i) loop_->run_once(Duration(1));
+    EXPECT_EQ(counters().accepted.load(), 2U);
+    hang_up(first);
+    EXPECT_TRUE(greeted(third));
+    EXPECT_EQ(counters().refused.load(), 0U);
+}
+
+TEST_F(SharedStrategyTest, WithoutDescriptorsItPausesAndGoesOn) {
+    serve("");
+    const int waiting = connect();
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit none = before;
+    none.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    for (int i = 0; i < 50; ++i) loop_->run_once(Duration(0));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    // Once, not in every turn.
+    EXPECT_EQ(counters().failures.load(), 1U);
+    EXPECT_TRUE(greeted(waiting));
+}
+
+TEST_F(SharedStrategyTest, DrainingItTakesWhatWaitsAndNothingAfter) {
+    serve("");
+    const int waiting = connect();
+    drain();
+    EXPECT_TRUE(greeted(waiting));
+    const int late = connect();
+    EXPECT_FALSE(ended_);
+    hang_up(waiting);
+    for (int i = 0; i < 500 && !ended_; ++i) loop_->run_once(Duration(5));
+    EXPECT_TRUE(ended_);
+    char byte = 0;
+    EXPECT_EQ(::recv(late, &byte, 1, MSG_DONTWAIT), -1);  // it waits for somebody else
+    EXPECT_EQ(counters().accepted.load(), 1U);
+}
+
+}  // namespace
+
+}  // namespace berth

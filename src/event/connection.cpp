@@ -1,6 +1,7 @@
 // Connections: readiness, sessions, and the several ways to end.
 #include "event/connection.hpp"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -129,6 +130,16 @@ IoResult Connection::send(Chain& chain, std::size_t limit) {
         watcher_.rearm_write();
     }
     return result;
+}
+
+void Connection::no_delay(bool on) noexcept {
+    const int value = on ? 1 : 0;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &value, sizeof value);
+}
+
+void Connection::cork(bool on) noexcept {
+    const int value = on ? 1 : 0;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 void Connection::unread(std::string_view bytes) {

@@ -52,22 +52,23 @@ struct LogConf {
     void finish(Loader& loader);
 };
 
+// Only those that are used: each variable of a format costs every request a place to remember it.
 void define_ready_formats(Loader& loader, AccessLogFiles& files) {
-    NamedLogFormat& combined = files.format("combined", {});
-    if (combined.defined) return;
-    combined.defined = true;
-    combined.format = *LogFormat::compile(kCombined, LogEscape::standard, *loader.variables(), {});
-    NamedLogFormat& json = files.format("json", {});
-    if (json.defined) return;
-    json.defined = true;
-    json.format = LogFormat::json_object(kJson, *loader.variables());
+    if (NamedLogFormat* combined = files.wanted_format("combined")) {
+        combined->format = *LogFormat::compile(kCombined, LogEscape::standard, *loader.variables(), {});
+        combined->defined = true;
+    }
+    if (NamedLogFormat* json = files.wanted_format("json")) {
+        json->format = LogFormat::json_object(kJson, *loader.variables());
+        json->defined = true;
+    }
 }
 
-// http{} says what holds where nothing is said.
+// http{} is finished first, when everything has been read: it says what holds where nothing is said.
 void LogConf::finish(Loader& loader) {
     AccessLogFiles& files = loader.conf<HttpLogs>().files;
-    define_ready_formats(loader, files);
     if (!logs.is_set()) logs.edit().push_back(files.plain_log(loader, BERTH_HTTP_LOG_PATH, "combined"));
+    define_ready_formats(loader, files);
 }
 
 void take_log(Loader& loader, const Node& node, Setting<AccessLogList>& into) {

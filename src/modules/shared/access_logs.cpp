@@ -61,6 +61,13 @@ NamedLogFormat& AccessLogFiles::format(std::string_view name, const Origin& at) 
     return made;
 }
 
+NamedLogFormat* AccessLogFiles::wanted_format(std::string_view name) {
+    for (NamedLogFormat& known : formats_) {
+        if (known.name == name) return known.defined ? nullptr : &known;
+    }
+    return nullptr;
+}
+
 void AccessLogFiles::read_format(Loader& loader, const Node& node) {
     NamedLogFormat& named = format(node.args[0].text, node.at);
     if (named.defined) {

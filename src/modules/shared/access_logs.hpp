@@ -58,6 +58,9 @@ class AccessLogFiles {
     AccessLog plain_log(Loader& loader, std::string_view path, std::string_view format);
     // The format of that name; it may be defined later.
     NamedLogFormat& format(std::string_view name, const Origin& at);
+    // For the formats that a protocol has ready: the one of that name if a log asked for it and nobody
+    // defined it.
+    NamedLogFormat* wanted_format(std::string_view name);
     // Reports the formats that nobody defined.
     void check_formats(Loader& loader);
 

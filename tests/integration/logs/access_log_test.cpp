@@ -192,7 +192,7 @@ TEST(AccessLog, AFullDiskIsToldAndNobodyDies) {
     Server server(http("access_log /dev/full;"));
     for (int i = 0; i < 20; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
     EXPECT_TRUE(server.wait_log("write() \"/dev/full\" failed (28: No space left on device)"));
-    EXPECT_LE(occurrences(server.error_log(), "/dev/full"), 3U) << server.error_log();
+    EXPECT_LT(occurrences(server.error_log(), "failed (28:"), 10U) << server.error_log();
 }
 
 TEST(AccessLog, WrongOnesAreReported) {

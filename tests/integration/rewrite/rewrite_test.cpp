@@ -100,12 +100,14 @@ TEST(Rewrite, Arguments) {
         location /drop { rewrite ^ /show? last; }
         location /add { rewrite ^ /show?b=2 last; }
         location /only { rewrite ^ /show?b=2? last; }
+        location /group { rewrite ^/group/(.*) /show?g=$1 last; }
         location /show { return 200 "$args"; })"));
     EXPECT_EQ(answer(server, "/keep?a=1"), "200 a=1");
     EXPECT_EQ(answer(server, "/drop?a=1"), "200 ");
     EXPECT_EQ(answer(server, "/add?a=1"), "200 b=2&a=1");
     EXPECT_EQ(answer(server, "/add"), "200 b=2");
     EXPECT_EQ(answer(server, "/only?a=1"), "200 b=2");
+    EXPECT_EQ(answer(server, "/group/x%26y%20z"), "200 g=x%26y%20z") << "a group begins no other argument";
 }
 
 TEST(Rewrite, Redirects) {

@@ -10,6 +10,7 @@ namespace berth::http {
 Verdict return_answer(Request& request, int status, const Value& text, bool has_text) {
     if (is_redirect(status)) return redirect_to(request, status, text.eval(request));
     if (!has_text && (status >= 400 || never_has_body(status))) return Verdict::reply(status);
+    request.out().status = status;  // the text may ask for it
     return request.reply(status, content_type_of(request), text.eval(request));
 }
 

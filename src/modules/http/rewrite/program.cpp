@@ -78,8 +78,27 @@ std::string_view location_text(Request& request, std::string_view text) {
     return escaped.size() == text.size() ? text : request.arena().copy(escaped);
 }
 
+// Groups of a URI that was sent with escapes go into arguments escaped again: "&" in a path must not begin
+// another argument.
+std::string_view eval_args(Request& request, const Value& args) {
+    const auto captures = request.captures();
+    if (!args.uses_captures() || request.request_uri().find_first_of("%+") == std::string_view::npos) {
+        return args.eval(request);
+    }
+    auto escaped = request.arena().array<std::string_view>(captures.size());
+    for (std::size_t i = 0; i < captures.size(); ++i) {
+        std::string text;
+        escape_uri(text, captures[i], UriPart::args);
+        escaped[i] = request.arena().copy(text);
+    }
+    request.set_captures(escaped);
+    const std::string_view result = args.eval(request);
+    request.set_captures(captures);
+    return result;
+}
+
 std::string_view new_args(Request& request, const RewriteStep& step) {
-    const std::string_view own = step.has_args ? step.args.eval(request) : std::string_view();
+    const std::string_view own = step.has_args ? eval_args(request, step.args) : std::string_view();
     if (!step.keeps_args || request.args().empty()) return own;
     return own.empty() ? request.args()
                        : join(request.arena(), join(request.arena(), own, "&"), request.args());

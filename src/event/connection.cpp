@@ -1,7 +1,6 @@
 // Connections: readiness, sessions, and the several ways to end.
 #include "event/connection.hpp"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "event/connection_pool.hpp"
 #include "event/listener.hpp"
+#include "event/proxy_protocol.hpp"
 
 namespace berth {
 
@@ -76,6 +76,10 @@ const Address& Connection::local() const noexcept {
     return local_;
 }
 
+void Connection::set_proxy_header(std::unique_ptr<ProxyHeader> header) noexcept {
+    proxy_header_ = std::move(header);
+}
+
 Log* Connection::log() const noexcept { return pool_->log(); }
 
 void Connection::describe(LogFields& fields) const {
@@ -132,16 +136,6 @@ IoResult Connection::send(Chain& chain, std::size_t limit) {
     return result;
 }
 
-void Connection::no_delay(bool on) noexcept {
-    const int value = on ? 1 : 0;
-    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &value, sizeof value);
-}
-
-void Connection::cork(bool on) noexcept {
-    const int value = on ? 1 : 0;
-    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
-}
-
 void Connection::unread(std::string_view bytes) {
     if (bytes.empty()) return;
     if (unread_ == nullptr) unread_ = std::make_unique<std::string>();
@@ -195,7 +189,7 @@ void Connection::close() noexcept {
     closed_ = true;
     timer_.stop();
     poke_.cancel();
-    watcher_.unwatch_closing();
+    watcher_.unwatch();
     fd_.reset();
     unread_.reset();
     for (Wait* waiter : {read_wait_, write_wait_}) {

@@ -24,6 +24,7 @@ namespace berth {
 
 class ConnectionPool;
 class Listener;
+struct ProxyHeader;
 
 // How a wait for a socket ended.
 enum class Wake : std::uint8_t { ready, timed_out, closed };
@@ -45,6 +46,10 @@ class Connection final : public LogContext, private Buried {
     // Where the peer is said to be: by a PROXY header or realip.
     void set_peer(Address peer) { peer_ = std::move(peer); }
     void set_local(Address local) const { local_ = std::move(local); }
+
+    // What a PROXY header said; null when there was none.
+    const ProxyHeader* proxy_header() const noexcept { return proxy_header_.get(); }
+    void set_proxy_header(std::unique_ptr<ProxyHeader> header) noexcept;
 
     // --- its session and transport
     Session* session() const noexcept { return session_; }
@@ -74,11 +79,6 @@ class Connection final : public LogContext, private Buried {
     // Has on_readable() called later in this turn if there may be something to read: after a pause
     // (back-pressure).
     void poke() noexcept;
-
-    // TCP_NODELAY (set when a connection is accepted) and TCP_CORK, see tcp(7); harmless on unix sockets. Corked bytes leave
-    // in full packets, the rest when the cork is taken off.
-    void no_delay(bool on) noexcept;
-    void cork(bool on) noexcept;
 
     std::uint64_t bytes_received() const noexcept { return received_; }
     std::uint64_t bytes_sent() const noexcept { return sent_; }
@@ -168,6 +168,7 @@ class Connection final : public LogContext, private Buried {
     Session* session_ = nullptr;
     TransportPtr transport_;
     std::unique_ptr<std::string> unread_;
+    std::unique_ptr<ProxyHeader> proxy_header_;
     Wait* read_wait_ = nullptr;
     Wait* write_wait_ = nullptr;
     std::uint64_t number_;

@@ -59,6 +59,7 @@ void Scoreboard::give_back(ScoreboardRow& row) noexcept {
     add(sum.requests, row.requests);
     add(sum.evicted, row.evicted);
     add(sum.drain_closed, row.drain_closed);
+    add(sum.bad_proxy_headers, row.bad_proxy_headers);
     add(sum.shutdown_closed, row.shutdown_closed);
     add(sum.loop_turns, row.loop_turns);
     add(sum.empty_turns, row.empty_turns);
@@ -72,9 +73,9 @@ void Scoreboard::give_back(ScoreboardRow& row) noexcept {
         add(to.failures, from.failures);
     }
     row.pid = 0;
-    for (SharedCounter* counter :
-         {&row.id, &row.generation, &row.started_ms, &row.open, &row.idle, &row.requests, &row.evicted,
-          &row.drain_closed, &row.shutdown_closed, &row.loop_turns, &row.empty_turns}) {
+    for (SharedCounter* counter : {&row.id, &row.generation, &row.started_ms, &row.open, &row.idle,
+                                   &row.requests, &row.evicted, &row.drain_closed, &row.bad_proxy_headers,
+                                   &row.shutdown_closed, &row.loop_turns, &row.empty_turns}) {
         counter->store(0, std::memory_order_relaxed);
     }
     for (ListenerCounters& counters : row.listeners) {

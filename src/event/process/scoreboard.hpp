@@ -37,13 +37,14 @@ struct ScoreboardRow {
     std::atomic<std::uint32_t> slot;
     SharedCounter id;
     SharedCounter generation;
-    SharedCounter started_ms;       // wall clock, since 1970
-    SharedCounter open;             // connections open now; set once a second
-    SharedCounter idle;             // of these, idle
-    SharedCounter requests;         // answered; the protocols count
-    SharedCounter evicted;          // idle ones closed to make room
-    SharedCounter drain_closed;     // idle ones closed at the end of worker_idle_drain
-    SharedCounter shutdown_closed;  // closed by worker_shutdown_timeout with work under way
+    SharedCounter started_ms;         // wall clock, since 1970
+    SharedCounter open;               // connections open now; set once a second
+    SharedCounter idle;               // of these, idle
+    SharedCounter requests;           // answered; the protocols count
+    SharedCounter evicted;            // idle ones closed to make room
+    SharedCounter drain_closed;       // idle ones closed at the end of worker_idle_drain
+    SharedCounter bad_proxy_headers;  // connections closed because of one
+    SharedCounter shutdown_closed;    // closed by worker_shutdown_timeout with work under way
     SharedCounter loop_turns;
     SharedCounter empty_turns;
     ListenerCounters listeners[kListeners + 1];

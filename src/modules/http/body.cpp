@@ -21,7 +21,8 @@ RequestBody::~RequestBody() {
 Async<Result<void>> RequestBody::read(Request& request) {
     if (complete_) return Result<void>();
     const BodyInFile in_file = *request.conf<LocationConf>().client_body_in_file_only;
-    if (!request.stream().body_pending() && in_file == BodyInFile::off) {
+    const bool none = request.framing().kind == Framing::Kind::none;
+    if (!request.stream().body_pending() && (none || in_file == BodyInFile::off)) {
         complete_ = true;
         return Result<void>();
     }

@@ -24,6 +24,7 @@ class Exchange final : public Buried {
     std::uint64_t body_left = 0;  // of a Content-Length
     std::uint64_t body_taken = 0;
     bool body_done = true;
+    bool body_broken = false;  // what still comes is not read as anything
     bool continue_sent = false;
     IoBuffer body_in;  // what was read behind the buffer of the head
     std::size_t body_begin = 0;

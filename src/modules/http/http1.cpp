@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "event/process/worker.hpp"
+#include "event/proxy_protocol.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/protocol/framing.hpp"
 #include "modules/http/special_response.hpp"
@@ -12,6 +14,7 @@ namespace berth::http {
 
 namespace {
 
+constexpr int kTimedOut = 408;
 constexpr int kRequestsATurn = 16;  // of one connection, before others have their turn
 
 const ServerConf& server_conf(const Server& server) { return server.settings.get<ServerConf>(); }
@@ -19,8 +22,16 @@ const LocationConf& root_conf(const Server& server) { return server.root.setting
 
 }  // namespace
 
-std::unique_ptr<Session> open_http1(Connection&, Listener&, void* user) {
-    return std::make_unique<Http1>(*static_cast<const VirtualHosts*>(user));
+std::unique_ptr<Session> open_http1(Connection& connection, Listener&, void* user) {
+    const auto& hosts = *static_cast<const VirtualHosts*>(user);
+    auto http = std::make_unique<Http1>(hosts);
+    if (!hosts.proxy_protocol) return http;
+    const Server& server = hosts.for_connection(connection).default_server();
+    const Callback<> refused(
+        [](void* worker) { count(static_cast<Worker*>(worker)->row().bad_proxy_headers); },
+        hosts.http->worker);
+    return std::make_unique<ProxyHeaderSession>(std::move(http), *server_conf(server).client_header_timeout,
+                                                refused);
 }
 
 // The connection is gone, and with it whatever still worked on the request.
@@ -35,6 +46,8 @@ void Http1::on_readable() {
     switch (state_) {
         case State::idle:
         case State::head:
+            // Requests that were sent ahead come first; whoever answers them reads on.
+            if (in_begin_ < in_end_ && state_ == State::idle) return parse_head();
             if (receive_head()) parse_head();
             break;
         case State::discarding: discard(); break;
@@ -45,13 +58,28 @@ void Http1::on_readable() {
 
 void Http1::on_deadline() {
     switch (state_) {
-        case State::idle: break;
-        case State::head: connection().log()->at(LogLevel::info, &connection(), "client timed out"); break;
+        case State::idle:
+            // Between requests nobody is waited for.
+            if (connection().requests() == 0)
+                connection().log()->at(LogLevel::info, &connection(), "client timed out");
+            return shut();
+        case State::head: return head_timed_out();
         case State::handling:
         case State::discarding: return fail("client timed out");
         case State::closed: return;
     }
-    shut();
+}
+
+// A client that began a request learns why it ends, unless timed-out connections are reset.
+void Http1::head_timed_out() {
+    const Server& server = hosts_.for_connection(connection()).default_server();
+    if (*root_conf(server).reset_timedout_connection) {
+        connection().log()->at(LogLevel::info, &connection(), "client timed out");
+        connection().abort();
+        return shut();
+    }
+    head_end_ = in_end_;
+    dispatch({kTimedOut, "client timed out"});
 }
 
 void Http1::on_drain() { draining_ = true; }
@@ -82,7 +110,7 @@ bool Http1::receive_head() {
     }
     const bool idle = state_ == State::idle;
     if (got.would_block()) {
-        if (idle) in_.release();
+        if (idle && in_begin_ == in_end_) in_.release();
         return false;
     }
     if (!idle)
@@ -133,7 +161,7 @@ bool Http1::parse_one() {
         }
         return false;
     }
-    dispatch();
+    dispatch(parser.refusal());
     return true;
 }
 
@@ -155,35 +183,33 @@ Refusal check_chunks(std::string_view input) {
 }  // namespace
 
 // A head is complete, or cannot be: the request is answered.
-void Http1::dispatch() {
+void Http1::dispatch(const Refusal& broken_head) {
     Request& request = exchange_->request;
     const std::string_view bytes(in_.data() + in_begin_, head_end_ - in_begin_);
     const AddressServers& servers = hosts_.for_connection(connection());
     const Server* server = &servers.default_server();
     connection().count_request();
-    request.on_head(bytes);
+    request.on_head(bytes, *hosts_.http);
     request_bytes_ = bytes.size();
     sent_before_ = connection().bytes_sent();
     head_bytes_ = 0;
     broken_ = false;
     state_ = State::handling;
     dispatching_ = true;
-    if (const Refusal refusal = prepare(request, servers, server)) {
-        exchange_->body_done = true;
-        close_after_ = true;
-        request.refuse(*server, *hosts_.http, refusal);
+    if (const Refusal refusal = broken_head ? broken_head : prepare(request, servers, server)) {
+        give_up_body();
+        request.refuse(*server, refusal);
     } else {
-        request.start(*server, *hosts_.http);
+        request.start(*server);
     }
     dispatching_ = false;
-    // A handler that waits takes the time it takes; sending sets a deadline of its own.
-    if (!request.response_complete() && out_.empty()) connection().no_deadline();
+    // A handler that waits takes the time it takes; only sending sets a deadline.
+    if (!request.response_complete() && connection().maybe_writable()) connection().no_deadline();
     after_send();
 }
 
 // What has to be known before the phases: the host, its server, the framing of the body.
 Refusal Http1::prepare(Request& request, const AddressServers& servers, const Server*& server) {
-    if (const Refusal& refusal = request.parser().refusal()) return refusal;
     const RequestHead& head = request.head();
     const std::string_view bytes = request.head_bytes();
     const RequestHost host = request_host(head, bytes, request.arena());
@@ -224,22 +250,23 @@ void Http1::after_send() {
 void Http1::complete() {
     Request& request = exchange_->request;
     request.on_complete();
-    if (!keep_alive_) {
-        const LocationConf& conf = request.conf<LocationConf>();
-        const bool more_may_come = body_pending() || head_end_ < in_end_ || request.parser().refusal();
-        const KeepOpen linger = *conf.lingering_close;
-        if (linger == KeepOpen::always || (linger == KeepOpen::on && more_may_come)) {
-            state_ = State::closed;
-            connection().lingering_close(*conf.lingering_time, *conf.lingering_timeout);
-            return;
-        }
-        return shut();
-    }
+    if (!keep_alive_) return end();
     if (body_pending()) {
         state_ = State::discarding;
         return discard();
     }
     next_request();
+}
+
+// Closes after an answer, so that the client gets to see it: a reset would overtake it (RFC 9112 9.6).
+void Http1::end() {
+    const LocationConf& conf = exchange_->request.conf<LocationConf>();
+    const bool more_may_come =
+        body_pending() || exchange_->body_broken || head_end_ < in_end_ || connection().maybe_readable();
+    const KeepOpen linger = *conf.lingering_close;
+    if (linger == KeepOpen::off || (linger == KeepOpen::on && !more_may_come)) return shut();
+    state_ = State::closed;
+    connection().lingering_close(*conf.lingering_time, *conf.lingering_timeout);
 }
 
 // Makes room for the next head: what was read ahead becomes the beginning of the buffer.
@@ -266,8 +293,10 @@ void Http1::next_request() {
     if (connection().maybe_readable()) connection().poke();
 }
 
-void Http1::on_writable() {
-    flush();
+void Http1::on_writable() { go_on(); }
+
+void Http1::go_on() {
+    if (state_ == State::handling) flush();
     after_send();
 }
 
@@ -283,7 +312,7 @@ void Http1::fail(std::string_view words) {
     request.log_at(LogLevel::info, "{}", words);
     if (!request.response_complete()) request.on_gone();
     request.on_complete();
-    if (*root_conf(request.server()).reset_timedout_connection) connection().abort();
+    if (*request.conf<LocationConf>().reset_timedout_connection) connection().abort();
     shut();
 }
 

@@ -56,11 +56,12 @@ class Http1 final : public Session, public Stream {
     bool receive_head();
     void parse_head();
     bool parse_one();
-    void dispatch();
+    void dispatch(const Refusal& refusal);
     Refusal prepare(Request& request, const AddressServers& servers, const Server*& server);
     void begin_exchange();
 
     // Body, incoming.
+    void give_up_body() noexcept;
     Result<bool> take_body(Request& request, std::string_view& piece);
     Result<bool> take_chunk(std::string_view input, std::size_t& used, std::string_view& piece);
     std::string_view buffered_body() const noexcept;
@@ -76,13 +77,15 @@ class Http1 final : public Session, public Stream {
     void write_fields(Request& request, const LocationConf& conf, class HeadWriter& head);
     void encode(Request& request, Chain& chain, bool last);
     Flow flush();
-    void set_cork(bool on) noexcept;
+    void go_on();
     void after_send();
     void complete();
     void next_request();
     void become_idle();
     void fail(std::string_view words);
+    void end();
     void shut();
+    void head_timed_out();
 
     const VirtualHosts& hosts_;
     Exchange* exchange_ = nullptr;
@@ -98,14 +101,12 @@ class Http1 final : public Session, public Stream {
     bool keep_alive_ = false;
     bool close_after_ = false;
     bool draining_ = false;
-    bool corked_ = false;
-    bool no_delay_ = true;
     bool broken_ = false;  // the response cannot be completed
     std::uint32_t head_bytes_ = 0;
     std::uint64_t body_left_ = 0;  // of the response's Content-Length
     std::uint64_t sent_before_ = 0;
     std::uint64_t request_bytes_ = 0;
-    Task next_{Callback<>::to<&Http1::after_send>(*this)};
+    Task next_{Callback<>::to<&Http1::go_on>(*this)};
 };
 
 // For Listening: makes the first session of a connection; `user` is the socket's VirtualHosts.

@@ -67,6 +67,13 @@ Result<bool> Http1::take_body(Request& request, std::string_view& piece) {
     return true;
 }
 
+// Nothing behind this can be told apart: the connection ends with the answer.
+void Http1::give_up_body() noexcept {
+    close_after_ = true;
+    exchange_->body_done = true;
+    exchange_->body_broken = true;
+}
+
 Result<bool> Http1::take_chunk(std::string_view input, std::size_t& used, std::string_view& piece) {
     const ChunkedDecoder::Step step = exchange_->chunks.next(input);
     used = step.consumed;
@@ -75,8 +82,7 @@ Result<bool> Http1::take_chunk(std::string_view input, std::size_t& used, std::s
         case ChunkedDecoder::Status::data: piece = step.data; break;
         case ChunkedDecoder::Status::done: exchange_->body_done = true; break;
         case ChunkedDecoder::Status::error:
-            close_after_ = true;
-            exchange_->body_done = true;  // nothing behind this can be trusted
+            give_up_body();
             return Error(std::string(exchange_->chunks.refusal().words), kBadRequest);
     }
     return true;
@@ -112,14 +118,12 @@ Async<Result<std::string_view>> Http1::wait_for_body(Request& request) {
             const Duration timeout = *request.conf<LocationConf>().client_body_timeout;
             Wake wake = co_await connection().readable(timeout);
             if (wake == Wake::ready) continue;
-            close_after_ = true;
-            exchange_->body_done = true;
+            give_up_body();
             if (wake == Wake::timed_out) co_return Error("client timed out", kTimedOut);
             co_return Error("client closed the connection", kClientGone);
         }
         if (!got.ok()) {
-            close_after_ = true;
-            exchange_->body_done = true;
+            give_up_body();
             request.log_at(LogLevel::info, "client prematurely closed connection");
             co_return Error("client prematurely closed connection", kBadRequest);
         }
@@ -146,7 +150,7 @@ void Http1::discard() {
     for (int reads = 0;;) {
         std::string_view piece;
         Result<bool> taken = take_body(request, piece);
-        if (!taken) return shut();
+        if (!taken) return end();
         if (exchange_->body_done) return next_request();
         if (*taken) continue;
         if (++reads > kReadsATurn) return connection().poke();

@@ -227,7 +227,6 @@ void make_sockets(Loader& loader, HttpBlock& http) {
             loader.error(request.at, entry.error().message);
             continue;
         }
-        if (request.options.proxy_protocol) (*entry)->options.proxy_protocol = true;
         auto* hosts = static_cast<VirtualHosts*>((*entry)->user);
         if (hosts == nullptr) {
             hosts = loader.arena().create<VirtualHosts>();
@@ -236,6 +235,7 @@ void make_sockets(Loader& loader, HttpBlock& http) {
             hosts->at(at);
             (*entry)->user = hosts;
         }
+        if (request.options.proxy_protocol) hosts->proxy_protocol = true;
         hosts->at(request.address).add(*request.server, request.default_server, loader);
     }
     for (Listening::Entry& entry : listening.entries) {

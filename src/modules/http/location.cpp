@@ -38,24 +38,28 @@ Location* Locations::named(std::string_view name) const {
     return nullptr;
 }
 
-Location* Locations::find(Request& request, std::string_view uri) const {
+Locations::Found Locations::look_up(Request& request, std::string_view uri) const {
     if (exact_) {
-        if (Location* const* exact = exact_->find(uri)) return *exact;
+        if (Location* const* exact = exact_->find(uri)) return {*exact, true};
     }
-    Location* prefix = nullptr;
+    Found best;
+    bool asks_regexes = true;
     if (prefixes_) {
-        if (auto match = prefixes_->longest(uri)) prefix = *match.value;
+        if (auto match = prefixes_->longest(uri)) best.location = *match.value;
     }
-    if (prefix != nullptr) {
-        if (Location* inner = prefix->inner.find(request, uri)) return inner;
-        if (prefix->kind == Location::Kind::prefix_final) return prefix;
+    if (best.location != nullptr) {
+        asks_regexes = best.location->kind != Location::Kind::prefix_final;
+        const Found inner = best.location->inner.look_up(request, uri);
+        if (inner.settled) return inner;
+        if (inner.location != nullptr) best = inner;
     }
+    if (!asks_regexes) return best;
     for (Location* location : regexes_) {
         if (!match_and_capture(*location->regex, location->capture_variables, request, uri)) continue;
-        Location* inner = location->inner.find(request, uri);
-        return inner != nullptr ? inner : location;
+        const Found inner = location->inner.look_up(request, uri);
+        return {inner.location != nullptr ? inner.location : location, true};
     }
-    return prefix;
+    return best;
 }
 
 }  // namespace berth::http

@@ -28,7 +28,7 @@ struct ContentHandler {
 };
 
 // The locations of one block. find() follows nginx: an exact one; else the longest prefix and what is nested
-// in it; unless that says ^~, the first regular expression in order; else the prefix.
+// in it; unless the prefix says ^~, the first regular expression in order; else the (nested) prefix.
 class Locations {
  public:
     // Return false when an equal one is there already. The location must outlive this.
@@ -39,10 +39,18 @@ class Locations {
 
     // The location for a URI; null when the enclosing block itself is meant. A regular expression's captures
     // go to the request.
-    Location* find(Request& request, std::string_view uri) const;
+    Location* find(Request& request, std::string_view uri) const { return look_up(request, uri).location; }
     Location* named(std::string_view name) const;
 
  private:
+    // `settled`: regular expressions of the blocks around are not asked any more. A nested prefix is not
+    // settled: those of its own block come first, then those outside.
+    struct Found {
+        Location* location = nullptr;
+        bool settled = false;
+    };
+    Found look_up(Request& request, std::string_view uri) const;
+
     std::unique_ptr<PrefixMap<Location*>> prefixes_;
     std::unique_ptr<PrefixMap<Location*>> exact_;
     std::vector<Location*> regexes_;

@@ -119,7 +119,9 @@ Verdict PhaseEngine::find_config(Request& request) {
     request.enter_location(found != nullptr ? *found : server.root);
     if (request.location().internal_only && !request.is_internal()) return Verdict::reply(404);
     const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
-    if (limit != 0 && request.content_length().value_or(0) > limit && !request.body().complete()) {
+    // An error page is made although the body is refused; nobody reads the body then.
+    const bool wanted = !request.body().complete() && !request.in_error_page();
+    if (limit != 0 && request.content_length().value_or(0) > limit && wanted) {
         request.log_at(LogLevel::error, "client intended to send too large body: {} bytes",
                        *request.content_length());
         request.stream().close_after();

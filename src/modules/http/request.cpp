@@ -43,7 +43,9 @@ std::optional<std::uint64_t> Request::content_length() const noexcept {
     return framing_.length;
 }
 
-void Request::on_head(std::string_view bytes) {
+void Request::on_head(std::string_view bytes, const HttpConf& http) {
+    http_ = &http;
+    use_variables(http.variables);
     bytes_ = bytes;
     method_ = head_.method;
     method_text_ = head_.method_text.in(bytes);
@@ -94,12 +96,10 @@ void Request::rewrite_uri(std::string_view uri) noexcept {
 
 Worker& Request::worker() const noexcept { return *http_->worker; }
 
-void Request::start(const Server& server, const HttpConf& http) {
-    http_ = &http;
-    use_variables(http.variables);
+void Request::start(const Server& server) {
     use_server(server);
     if (Refusal refusal = read_target(*conf<ServerConf>().merge_slashes)) {
-        refuse(server, http, refusal);
+        refuse(server, refusal);
         return;
     }
     if (uri_ == "*") {
@@ -110,13 +110,11 @@ void Request::start(const Server& server, const HttpConf& http) {
     PhaseEngine::run(*this);
 }
 
-void Request::refuse(const Server& server, const HttpConf& http, const Refusal& refusal) {
-    http_ = &http;
-    use_variables(http.variables);
+void Request::refuse(const Server& server, const Refusal& refusal) {
     use_server(server);
     log_at(LogLevel::info, "{}", refusal.words);
     stream_.close_after();
-    send_special_response(*this, refusal.status);
+    if (send_special_response(*this, refusal.status)) PhaseEngine::run(*this);
 }
 
 bool Request::redirect(std::string_view uri, std::string_view args) {
@@ -143,6 +141,7 @@ bool Request::jump(const Location& named) {
                named.name);
         return false;
     }
+    if (uri_.empty()) uri_ = "/";  // of a request whose line could not be read
     internal_ = true;
     uri_changed_ = false;
     access_refusal_ = 0;

@@ -140,13 +140,13 @@ class Request final : public Scope, public VariableHost, public LogContext {
     void describe(LogFields& fields) const override;
 
     // --- for the stream (codec), not for modules
-    // The head is complete: `bytes` stay where they are until the request ends.
-    void on_head(std::string_view bytes);
+    // The head is complete, or cannot be: `bytes` stay where they are until the request ends.
+    void on_head(std::string_view bytes, const HttpConf& http);
     RequestParser& parser() noexcept { return parser_; }
     // Starts the phases.
-    void start(const Server& server, const HttpConf& http);
+    void start(const Server& server);
     // Refuses before any phase could run: status and words for the log.
-    void refuse(const Server& server, const HttpConf& http, const Refusal& refusal);
+    void refuse(const Server& server, const Refusal& refusal);
     void set_host(const Host& host) noexcept { host_ = host; }
     void set_framing(const Framing& framing) noexcept { framing_ = framing; }
     // The queue has room again, or the client is gone.

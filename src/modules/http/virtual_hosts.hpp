@@ -66,6 +66,7 @@ class VirtualHosts {
 
     const HttpConf* http = nullptr;
     const Cycle* cycle = nullptr;
+    bool proxy_protocol = false;  // connections begin with a PROXY header
 
  private:
     std::vector<Entry> entries_;  // the socket's own address first

@@ -1,6 +1,7 @@
 // Variables that tell who is connected, and how: $remote_addr, $server_port, $connection, $tcpinfo_rtt.
 #include <netinet/tcp.h>
 
+#include "event/proxy_protocol.hpp"
 #include "modules/http/request.hpp"
 #include "modules/http/variables/groups.hpp"
 #include "modules/http/variables/texts.hpp"
@@ -65,7 +66,28 @@ VariableText get_pipe(VariableHost& host, std::uintptr_t) {
 }
 
 // There is a PROXY header only where `listen` says proxy_protocol.
-VariableText get_nothing(VariableHost&, std::uintptr_t) { return VariableText::missing(); }
+template <Address ProxyHeader::*End>
+VariableText get_proxy_addr(VariableHost& host, std::uintptr_t) {
+    const ProxyHeader* header = connection_of(host).proxy_header();
+    if (header == nullptr || !(header->*End).specified()) return VariableText::missing();
+    return ip_text(host, header->*End);
+}
+
+template <Address ProxyHeader::*End>
+VariableText get_proxy_port(VariableHost& host, std::uintptr_t) {
+    const ProxyHeader* header = connection_of(host).proxy_header();
+    if (header == nullptr || !(header->*End).specified()) return VariableText::missing();
+    return number(host, (header->*End).port());
+}
+
+// `data` is the rest of the name, behind proxy_protocol_tlv_.
+VariableText get_proxy_tlv(VariableHost& host, std::uintptr_t data) {
+    const ProxyHeader* header = connection_of(host).proxy_header();
+    if (header == nullptr) return VariableText::missing();
+    const std::optional<std::string> value =
+        header->tlv(std::string_view(reinterpret_cast<const char*>(data)));
+    return value ? text(host.arena().copy(*value)) : VariableText::missing();
+}
 
 template <auto Member>
 VariableText get_tcp_info(VariableHost& host, std::uintptr_t) {
@@ -90,11 +112,11 @@ void define_connection_variables(Variables& variables) {
     variables.define("connection_requests", get_requests);
     variables.define("connection_time", get_connection_time, 0, Caching::never);
     variables.define("pipe", get_pipe);
-    for (std::string_view name : {"proxy_protocol_addr", "proxy_protocol_port", "proxy_protocol_server_addr",
-                                  "proxy_protocol_server_port"}) {
-        variables.define(name, get_nothing);
-    }
-    variables.define_prefix("proxy_protocol_tlv_", get_nothing);
+    variables.define("proxy_protocol_addr", get_proxy_addr<&ProxyHeader::source>);
+    variables.define("proxy_protocol_port", get_proxy_port<&ProxyHeader::source>);
+    variables.define("proxy_protocol_server_addr", get_proxy_addr<&ProxyHeader::destination>);
+    variables.define("proxy_protocol_server_port", get_proxy_port<&ProxyHeader::destination>);
+    variables.define_prefix("proxy_protocol_tlv_", get_proxy_tlv);
     variables.define("tcpinfo_rtt", get_tcp_info<&tcp_info::tcpi_rtt>, 0, Caching::never);
     variables.define("tcpinfo_rttvar", get_tcp_info<&tcp_info::tcpi_rttvar>, 0, Caching::never);
     variables.define("tcpinfo_snd_cwnd", get_tcp_info<&tcp_info::tcpi_snd_cwnd>, 0, Caching::never);

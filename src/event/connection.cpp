@@ -1,6 +1,7 @@
 // Connections: readiness, sessions, and the several ways to end.
 #include "event/connection.hpp"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -136,6 +137,16 @@ IoResult Connection::send(Chain& chain, std::size_t limit) {
     return result;
 }
 
+void Connection::no_delay(bool on) noexcept {
+    const int value = on ? 1 : 0;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &value, sizeof value);
+}
+
+void Connection::cork(bool on) noexcept {
+    const int value = on ? 1 : 0;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+}
+
 void Connection::unread(std::string_view bytes) {
     if (bytes.empty()) return;
     if (unread_ == nullptr) unread_ = std::make_unique<std::string>();
@@ -189,7 +200,7 @@ void Connection::close() noexcept {
     closed_ = true;
     timer_.stop();
     poke_.cancel();
-    watcher_.unwatch();
+    watcher_.unwatch_closing();
     fd_.reset();
     unread_.reset();
     for (Wait* waiter : {read_wait_, write_wait_}) {

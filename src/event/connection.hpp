@@ -80,6 +80,11 @@ class Connection final : public LogContext, private Buried {
     // (back-pressure).
     void poke() noexcept;
 
+    // TCP_NODELAY (set when a connection is accepted) and TCP_CORK, see tcp(7); harmless on unix sockets.
+    // Corked bytes leave in full packets, the rest when the cork is taken off.
+    void no_delay(bool on) noexcept;
+    void cork(bool on) noexcept;
+
     std::uint64_t bytes_received() const noexcept { return received_; }
     std::uint64_t bytes_sent() const noexcept { return sent_; }
     std::uint32_t requests() const noexcept { return requests_; }

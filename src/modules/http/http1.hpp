@@ -77,6 +77,7 @@ class Http1 final : public Session, public Stream {
     void write_fields(Request& request, const LocationConf& conf, class HeadWriter& head);
     void encode(Request& request, Chain& chain, bool last);
     Flow flush();
+    void set_cork(bool on) noexcept;
     void go_on();
     void after_send();
     void complete();
@@ -101,6 +102,8 @@ class Http1 final : public Session, public Stream {
     bool keep_alive_ = false;
     bool close_after_ = false;
     bool draining_ = false;
+    bool corked_ = false;
+    bool no_delay_ = true;
     bool broken_ = false;  // the response cannot be completed
     std::uint32_t head_bytes_ = 0;
     std::uint64_t body_left_ = 0;  // of the response's Content-Length

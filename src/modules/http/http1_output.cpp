@@ -100,6 +100,10 @@ void Http1::send_head(Request& request) {
     const LocationConf& conf = request.conf<LocationConf>();
     Response& out = request.out();
     keep_alive_ = decide_keep_alive(request, conf);
+    if (no_delay_ != *conf.tcp_nodelay) {
+        no_delay_ = *conf.tcp_nodelay;
+        connection().no_delay(no_delay_);
+    }
     decide_coding(request, conf);
     HeadWriter head(request.arena());
     if (out.reason.empty()) {
@@ -172,10 +176,17 @@ Flow Http1::send_body(Request& request, Chain& chain, bool last) {
     return flow;
 }
 
+void Http1::set_cork(bool on) noexcept {
+    if (corked_ == on) return;
+    corked_ = on;
+    connection().cork(on);
+}
+
 // Sends what the socket takes, but no more than a share of it in one go: others have their turn, too.
 Flow Http1::flush() {
     if (out_.empty() || broken_) return Flow::open;
     Request& request = exchange_->request;
+    set_cork(*request.conf<LocationConf>().tcp_nopush && out_.tail()->in_file());
     const IoResult sent = connection().send(out_, kMostATurn);
     if (sent.failed()) {
         request.log_at(LogLevel::info, "{}", system_error("send", {}, sent.error_number).message);
@@ -183,6 +194,7 @@ Flow Http1::flush() {
         return Flow::open;
     }
     if (out_.empty()) {
+        set_cork(false);
         if (!request.response_complete()) connection().no_deadline();
         request.on_drained();
         return Flow::open;

@@ -72,7 +72,10 @@ class IntrusiveList {
     bool empty() const noexcept { return !ring_.linked(); }
     T* front() const noexcept { return empty() ? nullptr : owner(ring_.next_); }
     T* back() const noexcept { return empty() ? nullptr : owner(ring_.prev_); }
-    void push_front(T& item) noexcept { (item.*Member).insert_before(*ring_.next_); }
+    void push_front(T& item) noexcept {
+        erase(item);  // it may be the first one itself
+        (item.*Member).insert_before(*ring_.next_);
+    }
     void push_back(T& item) noexcept { (item.*Member).insert_before(ring_); }
     // `item` goes directly before `position`, which is in this list.
     static void insert_before(T& position, T& item) noexcept {

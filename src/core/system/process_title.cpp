@@ -30,7 +30,8 @@ void init_process_title(int argc, char** argv) {
 
     // The new environment lives until the process ends, so it is deliberately never freed (and always
     // reachable).
-    static std::vector<char*> moved;
+    // Never destroyed: `environ` points into it for as long as the process lives, exit handlers included.
+    static auto& moved = *new std::vector<char*>;
     for (std::size_t i = 0; i < variables; ++i) moved.push_back(::strdup(environ[i]));
     moved.push_back(nullptr);
     environ = moved.data();

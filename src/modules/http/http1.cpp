@@ -249,6 +249,7 @@ void Http1::after_send() {
 
 void Http1::complete() {
     Request& request = exchange_->request;
+    count(request.worker().row().requests);
     request.on_complete();
     if (!keep_alive_) return end();
     if (body_pending()) {

@@ -189,7 +189,11 @@ Flow Http1::flush() {
     set_cork(*request.conf<LocationConf>().tcp_nopush && out_.tail()->in_file());
     const IoResult sent = connection().send(out_, kMostATurn);
     if (sent.failed()) {
-        request.log_at(LogLevel::info, "{}", system_error("send", {}, sent.error_number).message);
+        if (sent.error_number == EIO) {
+            request.log_at(LogLevel::alert, "a file became shorter while it was sent: the response is broken off");
+        } else {
+            request.log_at(LogLevel::info, "{}", system_error("send", {}, sent.error_number).message);
+        }
         reset(request);
         return Flow::open;
     }

@@ -234,6 +234,7 @@ void make_sockets(Loader& loader, HttpBlock& http) {
             hosts->cycle = &loader.cycle();
             hosts->at(at);
             (*entry)->user = hosts;
+            (*entry)->scheme = "http";
         }
         if (request.options.proxy_protocol) hosts->proxy_protocol = true;
         hosts->at(request.address).add(*request.server, request.default_server, loader);

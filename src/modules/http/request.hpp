@@ -104,7 +104,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
     // Runs the header filters and hands the head to the stream. Once.
     void send_head();
     // Sends the head when that was not done, then the bytes through the body filters. `last` ends the
-    // response. What the chain names must live until the request ends.
+    // response. Memory that the chain names must stay as it is until it was sent: until send() says open, or
+    // writable() has come. Files must stay open until the request ends.
     Flow send(Chain&& chain, bool last);
     // A whole small answer: sets length and type and sends it. The body must live as long as the request.
     Verdict reply(int status, std::string_view content_type, std::string_view body);

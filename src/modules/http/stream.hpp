@@ -22,8 +22,7 @@ class Stream {
     // Writes the head of request.out() into the queue; nothing need reach the wire before the body or
     // flush().
     virtual void send_head(Request& request) = 0;
-    // Takes the chain; the bytes and files it names must live until the request ends. `last`: the response is
-    // complete.
+    // Takes the chain; what it names must live as Request::send() says. `last`: the response is complete.
     virtual Flow send_body(Request& request, Chain& chain, bool last) = 0;
     // Sends an interim response, e.g. 103 with these fields' lines.
     virtual void send_interim(Request& request, int status, std::string_view field_lines) = 0;

@@ -35,6 +35,8 @@ TEST(IntrusiveList, PushesPopsAndMoves) {
     list.push_back(b);
     list.push_front(c);
     EXPECT_EQ(show(list), "cab");
+    list.push_front(c);
+    EXPECT_EQ(show(list), "cab") << "the first one may be put first again";
     list.push_back(c);
     EXPECT_EQ(show(list), "abc");
     First::insert_before(b, c);

@@ -92,6 +92,13 @@ const ErrorPage* find_page(const ErrorConf& conf, int status) {
     return found != conf.pages->end() ? &*found : nullptr;
 }
 
+// The page could not be reached: the answer says so, whatever status it was meant for. Returns false.
+bool give_up(Request& request) {
+    request.force_status(0);
+    send_status_page(request, 500);
+    return false;
+}
+
 // True when the phases go on; false when the answer is complete.
 bool go_to(Request& request, const ErrorPage& page, int status) {
     const std::string_view target = page.target.eval(request);
@@ -100,13 +107,10 @@ bool go_to(Request& request, const ErrorPage& page, int status) {
         const Location* named = request.server().root.inner.named(target);
         if (named == nullptr) {
             request.log_at(LogLevel::error, "could not find named location \"{}\"", target);
-            send_status_page(request, 500);
-            return false;
+            return give_up(request);
         }
         if (page.overwrite != 0) request.force_status(status);
-        if (request.jump(*named)) return true;
-        send_status_page(request, 500);
-        return false;
+        return request.jump(*named) || give_up(request);
     }
     if (!target.starts_with('/')) {
         redirect_to(request, is_redirect(status) ? status : 302, target);
@@ -116,9 +120,7 @@ bool go_to(Request& request, const ErrorPage& page, int status) {
     request.become_get();
     const std::size_t question = target.find('?');
     const std::string_view args = question == target.npos ? std::string_view() : target.substr(question + 1);
-    if (request.redirect(target.substr(0, question), args)) return true;
-    send_status_page(request, 500);
-    return false;
+    return request.redirect(target.substr(0, question), args) || give_up(request);
 }
 
 std::string_view page_text(Request& request, int status) {

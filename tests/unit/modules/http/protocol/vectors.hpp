@@ -17,6 +17,10 @@ struct Vector {
     std::vector<std::string> status;  // what the first answer may be: "200", "4xx", "reject", "none"
     int answers = -1;                 // exact number of answers; -1: any
     int most = -1;                    // at most so many; -1: any
+    int close = -1;                   // 1: the connection must be closed; 0: it must stay; -1: either
+    std::string level;                // must, should, policy
+    std::size_t cut = 0;              // the first write ends here; 0: one write
+    std::vector<bool> heads;          // which of the requests are HEAD
 };
 
 // Text in the file is Latin-1 in escapes; the reader hands it out as UTF-8.
@@ -71,6 +75,10 @@ inline std::vector<Vector> load_vectors(const std::string& path = "tests/data/ht
         vector.status = words(expect["status"]);
         if (expect["n"]) vector.answers = expect["n"].as<int>();
         if (expect["max"]) vector.most = expect["max"].as<int>();
+        if (expect["close"]) vector.close = expect["close"].as<bool>() ? 1 : 0;
+        if (node["level"]) vector.level = node["level"].Scalar();
+        if (node["cut"]) vector.cut = node["cut"].as<std::size_t>();
+        if (node["heads"]) vector.heads = node["heads"].as<std::vector<bool>>();
         out.push_back(vector);
     }
     return out;

@@ -287,10 +287,7 @@ void ProxyHeaderSession::refuse(std::string_view why) {
 void ProxyHeaderSession::hand_over(std::size_t consumed) {
     Connection& connection = this->connection();
     connection.unread(std::string_view(bytes_).substr(consumed));
-    if (header_.source.specified()) {
-        connection.set_peer(header_.source);
-        connection.set_local(header_.destination);
-    }
+    // Peer and local address stay what the kernel says: whoever may choose them is for realip to decide.
     connection.set_proxy_header(std::make_unique<ProxyHeader>(std::move(header_)));
     connection.set_session(std::move(next_));
 }

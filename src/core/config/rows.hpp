@@ -1,6 +1,7 @@
 // The factories of directive rows: flag<&Conf::member>("gzip", in_http, "…") is a whole directive.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <string>
@@ -78,6 +79,16 @@ struct Between {
     std::int64_t highest = std::numeric_limits<std::int64_t>::max();
 };
 
+// Deadlines are sums of a time and now: ten years leave room for both.
+inline constexpr std::int64_t kLongestTime = 10LL * 366 * 24 * 3600 * 1000;
+
+template <class T>
+constexpr std::int64_t clamped(std::int64_t highest) {
+    return std::cmp_greater(highest, std::numeric_limits<T>::max())
+               ? static_cast<std::int64_t>(std::numeric_limits<T>::max())
+               : highest;
+}
+
 template <auto M>
 constexpr Directive number(std::string_view name, Context where, std::string_view help,
                            Between allowed = {}) {
@@ -85,9 +96,7 @@ constexpr Directive number(std::string_view name, Context where, std::string_vie
     static_assert(std::integral<T>);
     Directive row = detail::base<M>(name, where, Kind::number, help);
     row.lowest = allowed.lowest;
-    row.highest = std::cmp_greater(allowed.highest, std::numeric_limits<T>::max())
-                      ? static_cast<std::int64_t>(std::numeric_limits<T>::max())
-                      : allowed.highest;
+    row.highest = clamped<T>(allowed.highest);
     row.apply = [](Loader& loader, const Directive& self, const Node& node, void* conf) {
         std::int64_t value = 0;
         if (read_number(loader, self, node, node.args[0], value)) {
@@ -104,7 +113,7 @@ constexpr Directive size(std::string_view name, Context where, std::string_view 
     static_assert(std::integral<T>);
     Directive row = detail::base<M>(name, where, Kind::size, help);
     row.lowest = allowed.lowest;
-    row.highest = allowed.highest;
+    row.highest = clamped<T>(allowed.highest);
     row.apply = [](Loader& loader, const Directive& self, const Node& node, void* conf) {
         std::int64_t bytes = 0;
         if (read_size(loader, self, node, node.args[0], bytes)) {
@@ -123,7 +132,7 @@ constexpr Directive duration(std::string_view name, Context where, std::string_v
     static_assert(std::is_same_v<TypeOf<M>, std::chrono::milliseconds>);
     Directive row = detail::base<M>(name, where, Kind::duration, help);
     row.lowest = allowed.lowest;
-    row.highest = allowed.highest;
+    row.highest = std::min(allowed.highest, kLongestTime);
     row.apply = [](Loader& loader, const Directive& self, const Node& node, void* conf) {
         std::int64_t value = 0;
         if (read_duration(loader, self, node, node.args[0], value)) {

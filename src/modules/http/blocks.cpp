@@ -18,7 +18,12 @@ Block* enclosing(Loader& loader, Context context) {
 
 void inherit_locations(Location& location, const ConfSet& outer, Loader& loader) {
     location.settings.inherit(&outer, loader, loader.arena());
-    for (Location* child : location.children) inherit_locations(*child, location.settings, loader);
+    for (Location* child : location.children) {
+        child->internal_only |= location.internal_only;
+        // An `if` answers as the location around it does, unless it says otherwise.
+        if (child->kind == Location::Kind::condition && child->content.run == nullptr) child->content = location.content;
+        inherit_locations(*child, location.settings, loader);
+    }
 }
 
 // What a location is called and how its URIs are matched, from the arguments of its block.

@@ -19,6 +19,7 @@ RequestBody::~RequestBody() {
 }
 
 Async<Result<void>> RequestBody::read(Request& request) {
+    if (failed_) return Result<void>(*failed_);
     if (complete_) return Result<void>();
     const BodyInFile in_file = *request.conf<LocationConf>().client_body_in_file_only;
     const bool none = request.framing().kind == Framing::Kind::none;
@@ -30,6 +31,12 @@ Async<Result<void>> RequestBody::read(Request& request) {
 }
 
 Async<Result<void>> RequestBody::collect(Request& request) {
+    Result<void> received = co_await receive(request);
+    if (!received) failed_ = received.error();
+    co_return received;
+}
+
+Async<Result<void>> RequestBody::receive(Request& request) {
     const LocationConf& conf = request.conf<LocationConf>();
     keep_file_ = *conf.client_body_in_file_only == BodyInFile::on;
     if (*conf.client_body_in_file_only != BodyInFile::off) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,7 @@ class RequestBody {
 
  private:
     Async<Result<void>> collect(Request& request);
+    Async<Result<void>> receive(Request& request);
     Async<Result<void>> append(Request& request, std::string_view bytes);
     Async<Result<void>> spill(Request& request);
 
@@ -52,6 +54,7 @@ class RequestBody {
     std::string path_;
     bool keep_file_ = false;
     bool complete_ = false;
+    std::optional<Error> failed_;  // a part is missing: it stays so, whoever asks again
 };
 
 }  // namespace berth::http

@@ -15,6 +15,7 @@ namespace berth::http {
 namespace {
 
 constexpr int kTimedOut = 408;
+constexpr int kClientGone = 499;  // of requests whose client did not wait, in logs
 constexpr int kRequestsATurn = 16;  // of one connection, before others have their turn
 
 const ServerConf& server_conf(const Server& server) { return server.settings.get<ServerConf>(); }
@@ -25,21 +26,23 @@ const LocationConf& root_conf(const Server& server) { return server.root.setting
 std::unique_ptr<Session> open_http1(Connection& connection, Listener&, void* user) {
     const auto& hosts = *static_cast<const VirtualHosts*>(user);
     auto http = std::make_unique<Http1>(hosts);
-    if (!hosts.proxy_protocol) return http;
-    const Server& server = hosts.for_connection(connection).default_server();
+    const AddressServers& servers = hosts.for_connection(connection);
+    if (!servers.proxy_protocol) return http;
     const Callback<> refused(
         [](void* worker) { count(static_cast<Worker*>(worker)->row().bad_proxy_headers); },
         hosts.http->worker);
-    return std::make_unique<ProxyHeaderSession>(std::move(http), *server_conf(server).client_header_timeout,
+    return std::make_unique<ProxyHeaderSession>(std::move(http), *server_conf(servers.default_server()).client_header_timeout,
                                                 refused);
 }
 
 // The connection is gone, and with it whatever still worked on the request.
 Http1::~Http1() { delete exchange_; }
 
+// Whose settings hold until a head says which server is meant.
+const Server& Http1::default_server() const { return hosts_.for_connection(connection()).default_server(); }
+
 void Http1::on_start() {
-    const Server& server = hosts_.for_connection(connection()).default_server();
-    connection().deadline(*server_conf(server).client_header_timeout);
+    connection().deadline(*server_conf(default_server()).client_header_timeout);
 }
 
 void Http1::on_readable() {
@@ -72,8 +75,7 @@ void Http1::on_deadline() {
 
 // A client that began a request learns why it ends, unless timed-out connections are reset.
 void Http1::head_timed_out() {
-    const Server& server = hosts_.for_connection(connection()).default_server();
-    if (*root_conf(server).reset_timedout_connection) {
+    if (*root_conf(default_server()).reset_timedout_connection) {
         connection().log()->at(LogLevel::info, &connection(), "client timed out");
         connection().abort();
         return shut();
@@ -88,8 +90,7 @@ void Http1::on_drain() { draining_ = true; }
 
 // Reads what is there; true when there is something new to parse.
 bool Http1::receive_head() {
-    const Server& server = hosts_.for_connection(connection()).default_server();
-    const ServerConf& conf = server_conf(server);
+    const ServerConf& conf = server_conf(default_server());
     if (!in_) {
         in_ = BufferPool::take(*conf.client_header_buffer_size);
         in_begin_ = in_end_ = 0;
@@ -121,9 +122,8 @@ bool Http1::receive_head() {
 }
 
 void Http1::begin_exchange() {
-    const Server& server = hosts_.for_connection(connection()).default_server();
     exchange_ = new Exchange(connection().loop(), *hosts_.cycle, *this);
-    exchange_->request.parser().reset(server_conf(server).head_options);
+    exchange_->request.parser().reset(server_conf(default_server()).head_options);
     connection().idle(false);
     state_ = State::head;
 }
@@ -156,8 +156,7 @@ bool Http1::parse_one() {
         if (connection().maybe_readable() && receive_head()) continue;
         // The time for a head runs from its first byte; on a new connection from its opening.
         if (new_head && state_ == State::head && connection().requests() > 0) {
-            const Server& server = hosts_.for_connection(connection()).default_server();
-            connection().deadline(*server_conf(server).client_header_timeout);
+            connection().deadline(*server_conf(default_server()).client_header_timeout);
         }
         return false;
     }
@@ -251,9 +250,11 @@ void Http1::complete() {
     Request& request = exchange_->request;
     count(request.worker().row().requests);
     request.on_complete();
-    if (!keep_alive_) return end();
+    // What was found out about the body after the head had gone out counts as well.
+    if (!keep_alive_ || close_after_) return end();
     if (body_pending()) {
         state_ = State::discarding;
+        discard_until_ = connection().loop().now() + *request.conf<LocationConf>().lingering_time;
         return discard();
     }
     next_request();
@@ -303,6 +304,7 @@ void Http1::go_on() {
 
 void Http1::reset(Request& request) {
     broken_ = true;
+    if (!request.head_sent() && request.out().status == 0) request.out().status = kClientGone;
     out_.clear();
     request.on_gone();
     if (!dispatching_) connection().loop().post(next_);
@@ -311,6 +313,7 @@ void Http1::reset(Request& request) {
 void Http1::fail(std::string_view words) {
     Request& request = exchange_->request;
     request.log_at(LogLevel::info, "{}", words);
+    if (!request.head_sent() && request.out().status == 0) request.out().status = kTimedOut;
     if (!request.response_complete()) request.on_gone();
     request.on_complete();
     if (*request.conf<LocationConf>().reset_timedout_connection) connection().abort();

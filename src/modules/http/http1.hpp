@@ -53,10 +53,11 @@ class Http1 final : public Session, public Stream {
     // How the end of the response body shows.
     enum class Coding : std::uint8_t { none, length, chunked, until_close };
 
+    const Server& default_server() const;
     bool receive_head();
     void parse_head();
     bool parse_one();
-    void dispatch(const Refusal& refusal);
+    void dispatch(const Refusal& broken_head);
     Refusal prepare(Request& request, const AddressServers& servers, const Server*& server);
     void begin_exchange();
 
@@ -69,7 +70,9 @@ class Http1 final : public Session, public Stream {
     Async<Result<std::string_view>> wait_for_body(Request& request);
     IoResult receive_body(Request& request);
     void send_continue(Request& request);
+    bool body_too_large(Request& request);
     void discard();
+    void give_up_discarding(std::string_view why);
 
     // Outgoing.
     bool decide_keep_alive(const Request& request, const LocationConf& conf) const;
@@ -82,7 +85,6 @@ class Http1 final : public Session, public Stream {
     void after_send();
     void complete();
     void next_request();
-    void become_idle();
     void fail(std::string_view words);
     void end();
     void shut();
@@ -106,6 +108,7 @@ class Http1 final : public Session, public Stream {
     bool no_delay_ = true;
     bool broken_ = false;  // the response cannot be completed
     std::uint32_t head_bytes_ = 0;
+    TimePoint discard_until_;      // an unwanted body is read no longer than this
     std::uint64_t body_left_ = 0;  // of the response's Content-Length
     std::uint64_t sent_before_ = 0;
     std::uint64_t request_bytes_ = 0;

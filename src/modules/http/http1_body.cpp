@@ -55,15 +55,20 @@ Result<bool> Http1::take_body(Request& request, std::string_view& piece) {
         }
         consume_body(used);
         exchange_->body_taken += piece.size();
-        const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
-        if (limit != 0 && exchange_->body_taken > limit && state_ == State::handling) {
-            request.log_at(LogLevel::error, "client intended to send too large chunked body: {} bytes",
-                           exchange_->body_taken);
-            close_after_ = true;
-            return Error("the request body is too large", kTooLarge);
-        }
+        if (body_too_large(request)) return Error("the request body is too large", kTooLarge);
         if (!piece.empty()) return true;
     }
+    return true;
+}
+
+// Whether more came than client_max_body_size allows; the connection ends with the answer then.
+bool Http1::body_too_large(Request& request) {
+    const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
+    if (limit == 0 || exchange_->body_taken <= limit || state_ != State::handling) return false;
+    if (!close_after_) {
+        request.log_at(LogLevel::error, "client intended to send too large body: {} bytes", exchange_->body_taken);
+    }
+    close_after_ = true;
     return true;
 }
 
@@ -143,21 +148,32 @@ void Http1::send_continue(Request& request) {
     send_interim(request, 100, {});
 }
 
-// Reads to the end of a body that nobody wanted, so that the next request is found behind it.
+// Reads to the end of a body that nobody wanted, so that the next request is found behind it; for lingering_time at the
+// most, and no more than client_max_body_size.
 void Http1::discard() {
     Request& request = exchange_->request;
     const LocationConf& conf = request.conf<LocationConf>();
+    const Duration left = discard_until_ - connection().loop().now();
+    const std::uint64_t limit = *conf.client_max_body_size;
+    if (left <= Duration::zero()) return give_up_discarding("it takes too long");
+    connection().deadline(std::min(*conf.client_body_timeout, left));
     for (int reads = 0;;) {
         std::string_view piece;
         Result<bool> taken = take_body(request, piece);
-        if (!taken) return end();
+        if (!taken) return give_up_discarding(taken.error().message);
         if (exchange_->body_done) return next_request();
+        if (limit != 0 && exchange_->body_taken > limit) return give_up_discarding("it is too large");
         if (*taken) continue;
         if (++reads > kReadsATurn) return connection().poke();
         const IoResult got = receive_body(request);
-        if (got.would_block()) return connection().deadline(*conf.client_body_timeout);
-        if (!got.ok()) return shut();
+        if (got.would_block()) return;
+        if (!got.ok()) return give_up_discarding("the client closed the connection");
     }
+}
+
+void Http1::give_up_discarding(std::string_view why) {
+    exchange_->request.log_at(LogLevel::info, "the unread body of an answered request is not read to its end: {}", why);
+    end();
 }
 
 }  // namespace berth::http

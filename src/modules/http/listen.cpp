@@ -181,8 +181,10 @@ bool has_own_socket(const ListenRequest& request) { return request.has_options |
 
 // The address of the socket that serves this request: a wildcard of the same port, when there is one.
 Address socket_address(const ListenRequest& request, const std::vector<ListenRequest>& all) {
-    if (request.address.is_unix() || request.address.is_wildcard() || has_own_socket(request))
-        return request.address;
+    if (request.address.is_unix() || request.address.is_wildcard()) return request.address;
+    for (const ListenRequest& other : all) {
+        if (other.address == request.address && has_own_socket(other)) return request.address;
+    }
     for (const ListenRequest& other : all) {
         if (other.address.is_wildcard() && other.address.family() == request.address.family() &&
             other.address.port() == request.address.port()) {
@@ -236,8 +238,9 @@ void make_sockets(Loader& loader, HttpBlock& http) {
             (*entry)->user = hosts;
             (*entry)->scheme = "http";
         }
-        if (request.options.proxy_protocol) hosts->proxy_protocol = true;
-        hosts->at(request.address).add(*request.server, request.default_server, loader);
+        AddressServers& servers = hosts->at(request.address);
+        servers.proxy_protocol |= request.options.proxy_protocol;
+        servers.add(*request.server, request.default_server, loader);
     }
     for (Listening::Entry& entry : listening.entries) {
         if (entry.open != open_http1) continue;

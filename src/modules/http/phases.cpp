@@ -55,6 +55,7 @@ Async<Verdict> PhaseEngine::next_handler(Request& request) {
         const auto& entries = request.http().plan.phases[request.phase_];
         if (phase == Phase::content && request.handler_ == 0) {
             if (const ContentHandler& own = request.location().content; own.run != nullptr) {
+                request.handler_ = static_cast<std::uint16_t>(entries.size());  // it answers alone
                 return own.run(request, own.conf);
             }
         }
@@ -72,12 +73,18 @@ Async<Verdict> PhaseEngine::next_handler(Request& request) {
 
 // False when the loop is over: the response is complete.
 bool PhaseEngine::take(Request& request, Verdict verdict) {
+    if (request.gone()) return false;  // nobody is there to answer
     if (static_cast<Phase>(request.phase_) == Phase::access) verdict = after_access(request, verdict);
     switch (verdict.kind()) {
         case Verdict::Kind::next:
         case Verdict::Kind::allow:
         case Verdict::Kind::restart: return true;
-        case Verdict::Kind::done: return false;
+        case Verdict::Kind::done:
+            if (!request.response_complete()) {
+                request.log_at(LogLevel::alert, "a handler ended without ending its response: broken off");
+                request.stream().reset(request);
+            }
+            return false;
         case Verdict::Kind::reply: break;
     }
     return send_special_response(request, verdict.status());
@@ -107,6 +114,7 @@ Verdict PhaseEngine::post_access(Request& request) {
 
 Verdict PhaseEngine::find_config(Request& request) {
     const Server& server = request.server();
+    request.uri_changed_ = false;  // what server{} rewrote is looked up now
     const Location* found = server.root.inner.find(request, request.uri());
     if (found == nullptr && !request.uri().ends_with('/')) {
         // "/app" where there is only a location "/app/" that wants it.

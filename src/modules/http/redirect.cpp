@@ -8,6 +8,7 @@
 #include "event/connection.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/request.hpp"
+#include "modules/http/server.hpp"
 #include "modules/http/special_response.hpp"
 
 namespace berth::http {
@@ -39,13 +40,27 @@ std::string_view encoded(Arena& arena, std::string_view text) {
     return {out.data(), out.size()};
 }
 
+// The first name of a server that is a host's: no wildcard, no regular expression.
+std::string_view plain_name(const Server& server) {
+    for (const ServerName& name : server.names) {
+        if (!name.is_regex && !name.text.empty() && name.text.find('*') == std::string::npos && name.text[0] != '.') {
+            return name.text;
+        }
+    }
+    return {};
+}
+
+std::string local_host(const Address& local) {
+    return local.is_ipv6() ? "[" + local.ip_text() + "]" : local.is_unix() ? "localhost" : local.ip_text();
+}
+
 std::string_view origin(Request& request, const LocationConf& conf) {
     const Connection& connection = request.stream().connection();
     const bool encrypted = connection.transport().encrypted();
     std::string_view host = request.host();
-    if (*conf.server_name_in_redirect || host.empty()) host = request.server().name();
+    if (*conf.server_name_in_redirect || host.empty()) host = plain_name(request.server());
     std::string text(encrypted ? "https://" : "http://");
-    text += host.empty() ? connection.local().ip_text() : std::string(host);
+    text += host.empty() ? local_host(connection.local()) : std::string(host);
     const std::uint16_t port = connection.local().port();
     const bool usual = port == (encrypted ? kHttpsPort : kHttpPort) || port == 0;
     if (*conf.port_in_redirect && !usual) text += ":" + std::to_string(port);

@@ -29,7 +29,11 @@ Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stre
     drained_.set();
 }
 
-Request::~Request() = default;
+// Coroutine frames first, then what modules keep in the arena, then this object: any of them may still look at it.
+Request::~Request() {
+    handler_work_.destroy();
+    arena().release();
+}
 
 // --- what came
 
@@ -50,6 +54,10 @@ void Request::on_head(std::string_view bytes, const HttpConf& http) {
     method_ = head_.method;
     method_text_ = head_.method_text.in(bytes);
     request_uri_ = head_.target.in(bytes);
+    if (head_.form == TargetForm::absolute) {
+        // The path and the arguments, as if they alone had been sent.
+        request_uri_ = head_.path.empty() ? std::string_view("/") : bytes.substr(head_.path.begin, head_.target.end() - head_.path.begin);
+    }
     args_ = head_.query.in(bytes);
     head_only_ = method_ == Method::head;
 }

@@ -50,9 +50,9 @@ void take_error_page(Loader& loader, const Node& node, Setting<std::vector<Error
         --codes;
         overwrite = 0;
         std::optional<std::uint64_t> code = last.size() == 1 ? 0 : parse_unsigned(last.substr(1), 999);
-        if (!code) {
+        if (!code || (last.size() > 1 && *code < 200)) {
             loader.error(node.args[codes].at, "invalid status \"" + last + "\" in \"error_page\"",
-                         "write =CODE, or = for the page's own");
+                         "write =CODE from 200 to 999, or = for the page's own");
             return;
         }
         overwrite = static_cast<int>(*code);
@@ -102,6 +102,7 @@ bool give_up(Request& request) {
 // True when the phases go on; false when the answer is complete.
 bool go_to(Request& request, const ErrorPage& page, int status) {
     const std::string_view target = page.target.eval(request);
+    request.force_status(0);  // of an error page before this one
     if (page.overwrite > 0) status = page.overwrite;
     if (target.starts_with('@')) {
         const Location* named = request.server().root.inner.named(target);
@@ -164,6 +165,11 @@ bool send_special_response(Request& request, int status) {
     request.out().accept_ranges = false;
     request.out().etag = {};
     request.out().last_modified.reset();
+    request.out().reason = {};
+    request.out().charset = {};
+    request.out().trailer_count = 0;
+    request.out().fields.remove(KnownHeader::content_encoding);
+    if (status != 416) request.out().fields.remove(KnownHeader::content_range);
     send_status_page(request, status);
     return false;
 }

@@ -46,7 +46,7 @@ class Stream {
     virtual std::uint64_t bytes_received() const noexcept = 0;
     // Of them, head bytes sent ($body_bytes_sent is the rest).
     virtual std::uint64_t head_bytes_sent() const noexcept = 0;
-    // Whether chunked transfer, 1xx and the like may be used at all.
+    // Whether bytes behind this request have come already: a next request, or its body.
     virtual bool pipelined() const noexcept = 0;
 
     // Addresses, TLS, number: facts about where it came from. Not for reading or writing.

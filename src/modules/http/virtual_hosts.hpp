@@ -30,6 +30,8 @@ class AddressServers {
     bool has_default() const noexcept { return explicit_default_; }
     bool empty() const noexcept { return default_ == nullptr; }
 
+    bool proxy_protocol = false;  // connections to this address begin with a PROXY header
+
     // The server for a host (lower case, no port). Captures of a regular expression go to the request.
     Server& find(Request& request, std::string_view host) const;
 
@@ -66,7 +68,6 @@ class VirtualHosts {
 
     const HttpConf* http = nullptr;
     const Cycle* cycle = nullptr;
-    bool proxy_protocol = false;  // connections begin with a PROXY header
 
  private:
     std::vector<Entry> entries_;  // the socket's own address first

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kServer = R"(http { access_log off; server {
     listen 127.0.0.1:{port} proxy_protocol; client_header_timeout 500ms;
-    location / { return 200 "$remote_addr:$remote_port $server_addr:$server_port|$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_addr:$proxy_protocol_server_port|$proxy_protocol_tlv_unique_id$proxy_protocol_tlv_0xee"; } } })";
+    location / { return 200 "$remote_addr|$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_addr:$proxy_protocol_server_port|$proxy_protocol_tlv_unique_id$proxy_protocol_tlv_0xee"; } } })";
 
 std::string body_after(Client& client, std::string_view header) {
     client.send(std::string(header) + "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -20,14 +20,21 @@ TEST(ProxyProtocol, VersionOne) {
     Server server(kServer);
     Client client(server.port());
     EXPECT_EQ(body_after(client, "PROXY TCP4 192.0.2.1 198.51.100.2 1111 2222\r\n"),
-              "192.0.2.1:1111 198.51.100.2:2222|192.0.2.1:1111 198.51.100.2:2222|");
+              "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|") << "who the client is does not change without realip";
     // Once, not before each request.
-    EXPECT_EQ(body_after(client, "").substr(0, 14), "192.0.2.1:1111");
+    EXPECT_EQ(body_after(client, "").substr(0, 19), "127.0.0.1|192.0.2.1");
     Client six(server.port());
     EXPECT_EQ(body_after(six, "PROXY TCP6 2001:db8::1 ::1 1 2\r\n"),
-              "2001:db8::1:1 ::1:2|2001:db8::1:1 ::1:2|");
+              "127.0.0.1|2001:db8::1:1 ::1:2|");
     Client unknown(server.port());
-    EXPECT_EQ(body_after(unknown, "PROXY UNKNOWN whatever\r\n").substr(0, 10), "127.0.0.1:");
+    EXPECT_EQ(body_after(unknown, "PROXY UNKNOWN whatever\r\n").substr(0, 10), "127.0.0.1|");
+}
+
+TEST(ProxyProtocol, BelongsToOneAddressOfTheSocket) {
+    Server server(R"(http { access_log off; server { listen {port}; listen 127.0.0.2:{port} proxy_protocol;
+        location / { return 200 "$proxy_protocol_addr"; } } })");
+    Client plain(server.port());
+    EXPECT_EQ(body_after(plain, ""), "");
 }
 
 TEST(ProxyProtocol, VersionTwoByteByByte) {
@@ -38,7 +45,7 @@ TEST(ProxyProtocol, VersionTwoByteByByte) {
     Client client(server.port());
     for (const char byte : header) ASSERT_TRUE(client.send({&byte, 1}));
     EXPECT_EQ(body_after(client, ""),
-              "192.0.2.1:1111 198.51.100.2:2222|192.0.2.1:1111 198.51.100.2:2222|abcz");
+              "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|abcz");
 }
 
 TEST(ProxyProtocol, WhatIsNoHeaderIsClosedWithALine) {

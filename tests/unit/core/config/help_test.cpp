@@ -46,7 +46,7 @@ TEST(Help, SuggestsForUnknownNames) {
     EXPECT_THAT(help_directive(small_grammar(), "gzipp", found), HasSubstr("did you mean \"gzip\"?"));
     EXPECT_FALSE(found);
     EXPECT_THAT(help_directive(small_grammar(), "header", found), HasSubstr("add_header, proxy_set_header"));
-    EXPECT_THAT(help_directive(small_grammar(), "scgi_pass", found), HasSubstr("--with-http_scgi_module"));
+    EXPECT_THAT(help_directive(small_grammar(), "scgi_pass", found), HasSubstr("nginx's module http_scgi"));
 }
 
 TEST(Help, WritesDefaultsAndUsage) {

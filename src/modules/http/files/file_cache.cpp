@@ -31,7 +31,10 @@ bool look(const std::string& path, Symlinks symlinks, std::size_t trusted_prefix
 
 }  // namespace
 
-bool has_own_attributes(int fd) noexcept {
+namespace {
+
+// Asks the kernel, which for a network file system asks the network: once for each file system.
+bool is_local(int fd) noexcept {
     constexpr std::uint32_t kXfs = 0x58465342;
     constexpr std::uint32_t kZfs = 0x2fc12fc1;
     constexpr std::uint32_t kBcachefs = 0xca451a4e;
@@ -52,6 +55,16 @@ bool has_own_attributes(int fd) noexcept {
     struct statfs status {};
     if (::fstatfs(fd, &status) != 0) return false;
     return std::find(known.begin(), known.end(), static_cast<std::uint32_t>(status.f_type)) != known.end();
+}
+
+}  // namespace
+
+bool has_own_attributes(int fd, dev_t device) noexcept {
+    thread_local std::vector<std::pair<dev_t, bool>> asked;
+    for (const auto& [known, local] : asked) {
+        if (known == device) return local;
+    }
+    return asked.emplace_back(device, is_local(fd)).second;
 }
 
 FileCache::FileCache(EventLoop& loop, FileCacheLimits limits)
@@ -98,7 +111,8 @@ bool FileCache::settled(const CachedFile& file) const noexcept {
 }
 
 bool FileCache::wants_content(const CachedFile& file) const noexcept {
-    return file.regular() && file.size() <= limits_.file && settled(file) && has_own_attributes(file.fd());
+    return file.regular() && file.size() <= limits_.file && settled(file) &&
+           has_own_attributes(file.fd(), file.stamp().device);
 }
 
 FileCache::Entry* FileCache::entry_for(const FileQuery& query, const FilePolicy& policy) {
@@ -126,7 +140,7 @@ void FileCache::put(const FileQuery& query, const FilePolicy& policy, const File
     // A file that was written to just now may be written to again within the same tick. With `valid` the user
     // has asked for less than that.
     if (policy.valid <= Duration::zero() && !settled(*file)) return;
-    const bool checkable = file->in_memory() || has_own_attributes(file->fd());
+    const bool checkable = file->in_memory() || has_own_attributes(file->fd(), file->stamp().device);
     if (policy.valid <= Duration::zero() && !checkable) return;
     if (Entry* entry = entry_for(query, policy)) {
         set(*entry, file, 0);

@@ -112,7 +112,8 @@ class FileCache {
     Timer timer_;
 };
 
-// Whether fstat(2) of this file system tells the truth without asking another machine or program.
-bool has_own_attributes(int fd) noexcept;
+// Whether fstat(2) of this file system tells the truth without asking another machine or program. `device` is
+// the file's st_dev: the answer is remembered by it.
+bool has_own_attributes(int fd, dev_t device) noexcept;
 
 }  // namespace berth::http

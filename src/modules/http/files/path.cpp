@@ -18,13 +18,16 @@ std::string_view base_of(Request& request, const FilesConf& conf) {
     return request.arena().copy(request.cycle().below_prefix(base));
 }
 
-// What is left of the URI behind the name that an alias stands for.
-std::string_view behind_name(const Location& location, std::string_view uri) {
+// What is left of the URI behind the name that an alias stands for; nothing when the URI was rewritten to one
+// that does not begin with it.
+std::optional<std::string_view> behind_name(const Location& location, std::string_view uri) {
     switch (location.kind) {
         case Location::Kind::prefix:
         case Location::Kind::prefix_final:
-        case Location::Kind::exact: return uri.substr(std::min(location.name.size(), uri.size()));
-        default: return {};  // of a regular expression: the alias is the whole path
+        case Location::Kind::exact:
+            if (!uri.starts_with(location.name)) return std::nullopt;
+            return uri.substr(location.name.size());
+        default: return std::string_view();  // of a regular expression: the alias is the whole path
     }
 }
 
@@ -58,8 +61,14 @@ std::optional<std::string_view> map_uri(Request& request, std::string_view uri, 
     const FilesConf& conf = request.conf<FilesConf>();
     const Mapping& mapping = conf.mapping.value();
     const std::string_view base = base_of(request, conf);
-    const std::string_view rest = mapping.alias ? behind_name(*mapping.location, uri) : uri;
-    const std::string_view path = concat(request, base, rest, suffix);
+    const std::optional<std::string_view> rest = mapping.alias ? behind_name(*mapping.location, uri) : uri;
+    if (!rest) {
+        request.log_at(LogLevel::alert,
+                       "\"alias\" cannot be used in location \"{}\" where the URI was rewritten to \"{}\"",
+                       mapping.location->name, uri);
+        return std::nullopt;
+    }
+    const std::string_view path = concat(request, base, *rest, suffix);
     // "location /a" with "alias /b/" makes "/b/../x" of "/a../x"; and variables bring what they like.
     const bool trusted = conf.may_climb || !conf.base.empty();
     if (path.find('\0') == path.npos && !climbs(path, trusted ? base.size() : 0)) return path;

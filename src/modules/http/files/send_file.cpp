@@ -115,7 +115,7 @@ Async<Verdict> pump_file(Request& request, CachedFile& file, std::size_t most) {
         if (!fetched) co_return break_off(request, fetched.error());
         const Flow flow = request.send(chain_of(request, fd, piece), piece.last);
         if (flow == Flow::full && !piece.last) co_await request.writable();
-        if (request.gone()) break;
+        if (request.gone() || piece.last) break;  // behind the last piece the request may be over
         if (++sent % kPiecesATurn == 0) co_await yield(request);
     }
     co_return Verdict::done();
@@ -141,7 +141,7 @@ Async<Verdict> pump_bytes(Request& request, CachedFile& file, std::size_t most) 
         const std::string_view text(buffer.data(), piece.length());
         const Flow flow = request.send(chain_of(request, fd, piece, text), piece.last);
         if (flow == Flow::full && !piece.last) co_await request.writable();
-        if (request.gone()) break;
+        if (request.gone() || piece.last) break;  // behind the last piece the request may be over
         if (++sent % kPiecesATurn == 0) co_await yield(request);
     }
     co_return Verdict::done();
@@ -166,7 +166,7 @@ Async<Verdict> pump_directly(Request& request, CachedFile& file, std::size_t mos
         const std::string_view text(held.memory.get() + skip, piece.length());
         const Flow flow = request.send(chain_of(request, fd, piece, text), piece.last);
         if (flow == Flow::full && !piece.last) co_await request.writable();
-        if (request.gone()) break;
+        if (request.gone() || piece.last) break;  // behind the last piece the request may be over
     }
     co_return Verdict::done();
 }

@@ -1,4 +1,5 @@
-// What ./configure chose: version, paths, user. Headers that configure did not write fall back to its defaults.
+// What ./configure chose: version, paths, user. Headers that configure did not write fall back to its
+// defaults.
 #pragma once
 
 #if __has_include("berth_config.hpp")

@@ -4,12 +4,7 @@
 #include <ctime>
 #include <string>
 
-#if __has_include("berth_config.hpp")
-#include "berth_config.hpp"
-#endif
-#ifndef BERTH_VERSION
-#define BERTH_VERSION "0.1.0"
-#endif
+#include "core/build_info.hpp"
 
 namespace berth::http {
 

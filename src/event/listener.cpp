@@ -96,13 +96,18 @@ Result<void> Listener::bind_and_listen() {
 }
 
 Result<void> Listener::adopt(FileDescriptor fd) {
-    if (auto done = set_nonblocking(fd.get()); !done) return done;
-    if (auto done = set_cloexec(fd.get()); !done) return done;
-    if (auto done = start_listening(fd.get()); !done) return done;
     fd_ = std::move(fd);
     inherited_ = true;
+    if (auto done = set_nonblocking(fd_.get()); !done) return done;
+    if (auto done = set_cloexec(fd_.get()); !done) return done;
+    if (auto done = start_listening(fd_.get()); !done) return done;
     if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
     return {};
+}
+
+Result<void> Listener::change_options(const ListenOptions& options) {
+    options_ = options;
+    return start_listening(fd_.get());
 }
 
 // What has to be said before the address is taken.

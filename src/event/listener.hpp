@@ -58,8 +58,12 @@ class Listener {
     Result<void> bind_and_listen();
 
     // Uses a socket that is listening already (inherited, or received), and applies those options that can be
-    // changed (backlog, buffers, keep-alive, deferred).
+    // changed (backlog, buffers, keep-alive, deferred). After an error it has the descriptor all the same:
+    // release() gives it back.
     Result<void> adopt(FileDescriptor fd);
+    // Changes the options of a socket that listens. After an error some are changed and some are not; it
+    // listens on.
+    Result<void> change_options(const ListenOptions& options);
 
     // Deletes the path of a unix socket; harmless for others.
     void remove_unix_path() const noexcept;
@@ -67,7 +71,6 @@ class Listener {
     // As it was asked for, and as it is (a port that the kernel chose is filled in once it listens).
     const Address& address() const noexcept { return address_; }
     const ListenOptions& options() const noexcept { return options_; }
-    ListenOptions& options() noexcept { return options_; }
     int fd() const noexcept { return fd_.get(); }
     bool listening() const noexcept { return static_cast<bool>(fd_); }
     bool inherited() const noexcept { return inherited_; }

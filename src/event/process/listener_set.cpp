@@ -65,15 +65,13 @@ Result<void> ListenerSet::prepare(const Listening& wanted) {
 }
 
 Result<void> ListenerSet::open(const Listening::Entry& entry) {
-    if (Item* item = find(entry.address)) {
-        item->listener->options() = entry.options;
-        return item->listener->adopt(item->listener->release());
-    }
+    if (find(entry.address) != nullptr) return {};
     auto listener = std::make_unique<Listener>(entry.address, entry.options);
     auto inherited = std::ranges::find(inherited_, entry.address, &Inherited::address);
     Result<void> ready;
     if (inherited != inherited_.end()) {
         ready = listener->adopt(std::move(inherited->fd));
+        if (!ready) return inherited->fd = listener->release(), ready;
         inherited_.erase(inherited);
     } else {
         ready = listener->bind_and_listen();
@@ -81,6 +79,16 @@ Result<void> ListenerSet::open(const Listening::Entry& entry) {
     if (!ready) return ready;
     items_.push_back({entry.address, std::move(listener), next_index_++});
     return {};
+}
+
+Result<void> ListenerSet::apply_options(const Listening& wanted) {
+    Result<void> outcome;
+    for (const Listening::Entry& entry : wanted.entries) {
+        Item* item = find(entry.address);
+        if (item == nullptr || !item->listener->listening()) continue;
+        if (Result<void> changed = item->listener->change_options(entry.options); !changed) outcome = changed;
+    }
+    return outcome;
 }
 
 // An inherited socket must not be lost by a configuration that fails afterwards.

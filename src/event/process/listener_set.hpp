@@ -28,9 +28,12 @@ class ListenerSet {
     std::string inheritance() const;
     void keep_over_exec() const;
 
-    // Binds what `wanted` asks for and nobody listens on yet, and applies changed options. When one fails,
-    // those bound by this call are closed again; nothing else has changed.
+    // Binds what `wanted` asks for and nobody listens on yet. When one fails, those bound by this call are
+    // closed again; sockets that listen already are not touched.
     Result<void> prepare(const Listening& wanted);
+    // Once `wanted` is in force: gives the sockets that stay its options. What the system refuses does not
+    // keep the others from being changed; the last such error is returned.
+    Result<void> apply_options(const Listening& wanted);
     // Closes all that is not in `wanted`. Connections may still name a closed Listener: they are kept until
     // forget().
     void retire(const Listening& wanted);

@@ -77,7 +77,11 @@ void Master::commit() {
         if (worker->identity().generation == generation) workers_.put_online(*worker);
     }
     workers_.drain_other_generations(generation);
-    listeners_.retire(current_->cycle->conf<Listening>());
+    const auto& listening = current_->cycle->conf<Listening>();
+    if (Result<void> applied = listeners_.apply_options(listening); !applied) {
+        log().error("{}", applied.error().message);
+    }
+    listeners_.retire(listening);
     listeners_.forget();
     redirect_standard_error(log());
     take_new_paths();

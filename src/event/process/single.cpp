@@ -131,8 +131,12 @@ void Single::on_loaded() {
         if (!success) text = done.error().message;
     }
     Generation& current = *served_.back()->generation;
-    listeners_.retire(current.cycle->conf<Listening>());
+    const auto& listening = current.cycle->conf<Listening>();
+    listeners_.retire(listening);
     if (success) {
+        if (Result<void> applied = listeners_.apply_options(listening); !applied) {
+            log().error("{}", applied.error().message);
+        }
         redirect_standard_error(log());
         text += fmt::format("generation {} active", current.number());
         log().notice("generation {} active", current.number());

@@ -64,7 +64,10 @@ void Worker::accept_connections() {
     if (draining_ || !acceptors_.empty()) return;
     for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
         ListenerSet::Item* item = listeners_.find(entry.address);
-        if (item == nullptr || !item->listener->listening()) continue;
+        if (item == nullptr || !item->listener->listening()) {
+            log().alert("nothing listens on {}: it is not served", entry.address.to_text());
+            continue;
+        }
         item->listener->open_session(entry.open, entry.user);
         auto acceptor = make_shared_strategy(*this, *item->listener, row_.listener(item->index));
         if (Result<void> armed = acceptor->arm(); !armed) {

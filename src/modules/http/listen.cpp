@@ -63,6 +63,8 @@ bool read_on_off(Loader& loader, const Parameter& parameter, bool& into) {
     return true;
 }
 
+constexpr std::chrono::seconds kLongestProbe{32767};  // the kernel's limit
+
 // so_keepalive=on|off|[idle]:[interval]:[count]
 bool read_keepalive(Loader& loader, const Parameter& parameter, std::optional<KeepaliveProbes>& into) {
     KeepaliveProbes probes;
@@ -78,7 +80,7 @@ bool read_keepalive(Loader& loader, const Parameter& parameter, std::optional<Ke
     auto seconds = [](std::string_view text) -> std::optional<int> {
         if (text.empty()) return 0;
         std::optional<std::chrono::milliseconds> time = parse_duration(text);
-        if (!time) return std::nullopt;
+        if (!time || *time > kLongestProbe) return std::nullopt;
         return static_cast<int>(time->count() / 1000);
     };
     std::optional<int> idle = seconds(rest.substr(0, first));
@@ -86,7 +88,8 @@ bool read_keepalive(Loader& loader, const Parameter& parameter, std::optional<Ke
     const std::string_view count_text = rest.substr(second + 1);
     std::optional<std::uint64_t> count = count_text.empty() ? 0 : parse_unsigned(count_text, 127);
     if (!idle || !interval || !count)
-        return invalid(loader, parameter, "idle:interval:count, as in 30m::10"), false;
+        return invalid(loader, parameter, "idle:interval:count, as in 30m::10; times of at most 32767s"),
+               false;
     probes.idle = *idle;
     probes.interval = *interval;
     probes.count = static_cast<int>(*count);

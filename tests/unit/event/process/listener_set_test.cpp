@@ -63,6 +63,35 @@ TEST(ListenerSetTest, AFailureUndoesOnlyWhatIsNew) {
     EXPECT_TRUE(set.items()[0].listener->listening());
 }
 
+// Options that the system refuses must not cost a socket that serves.
+TEST(ListenerSetTest, ALivingSocketSurvivesOptionsThatCannotBeApplied) {
+    ListenerSet set;
+    ASSERT_TRUE(set.prepare(wanted({loopback(0)})));
+    const int fd = set.items()[0].listener->fd();
+    ListenOptions options;
+    options.keepalive = KeepaliveProbes{.on = true, .idle = 100'000};  // tcp(7): at most 32767
+    Listening refused;
+    ASSERT_TRUE(refused.add(loopback(0), &options, nullptr));
+    EXPECT_TRUE(set.prepare(refused));
+    EXPECT_FALSE(set.apply_options(refused));
+    EXPECT_TRUE(set.items()[0].listener->listening());
+    EXPECT_EQ(set.items()[0].listener->fd(), fd);
+}
+
+TEST(ListenerSetTest, AnInheritedSocketSurvivesOptionsThatCannotBeApplied) {
+    ListenerSet old;
+    const Address address = bound_address(old);
+    ListenerSet next;
+    ASSERT_TRUE(next.inherit(std::to_string(::dup(old.items()[0].listener->fd()))));
+    ListenOptions options;
+    options.keepalive = KeepaliveProbes{.on = true, .idle = 100'000};
+    Listening refused;
+    ASSERT_TRUE(refused.add(address, &options, nullptr));
+    EXPECT_FALSE(next.prepare(refused));
+    ASSERT_TRUE(next.prepare(wanted({address})));
+    EXPECT_TRUE(next.items()[0].listener->inherited());
+}
+
 TEST(ListenerSetTest, IsInheritedByAddress) {
     ListenerSet old;
     const Address address = bound_address(old);

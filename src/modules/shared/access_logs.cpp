@@ -174,7 +174,11 @@ AccessLogWriters::AccessLogWriters(Worker& worker, const AccessLogFiles& files)
     for (const AccessLogFiles::File& file : files.files()) {
         files_.emplace_back(worker.loop(), *file.file, file.buffering, lost_);
     }
-    for (const SyslogTarget& target : files.syslogs()) syslogs_.emplace_back(target);
+    for (const SyslogTarget& target : files.syslogs()) {
+        if (Result<void> opened = syslogs_.emplace_back(target).open(); !opened) {
+            worker.log().error("{}", opened.error().message);
+        }
+    }
 }
 
 void AccessLogWriters::write(VariableHost& host, const AccessLogList& logs, const LogPathCache& cache) {

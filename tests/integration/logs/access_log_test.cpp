@@ -1,7 +1,11 @@
 // Access logs of a real server: formats, places, buffers.
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <csignal>
@@ -214,6 +218,30 @@ TEST(AccessLog, WrongOnesAreReported) {
         EXPECT_EQ(result.code, 1) << statement;
         EXPECT_NE(result.err.find(message), std::string::npos) << statement << "\n" << result.err;
     }
+}
+
+TEST(AccessLog, SyslogIsSentDatagrams) {
+    const TempFolder folder;
+    const std::string path = folder / "log";
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    ASSERT_LT(path.size(), sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 0777), 0);
+    Server server(http("log_format f '$request $status'; access_log syslog:server=unix:" + path +
+                       ",facility=local1,severity=notice,tag=shop,nohostname f;"));
+    fetch(server.port(), "/there");
+    pollfd ready{socket, POLLIN, 0};
+    ASSERT_EQ(::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(kLimit).count())), 1);
+    char packet[512];
+    const ssize_t got = ::recv(socket, packet, sizeof packet, 0);
+    ASSERT_GT(got, 0);
+    const std::string text(packet, static_cast<std::size_t>(got));
+    EXPECT_TRUE(text.starts_with("<141>")) << text;  // 17 * 8 + 5
+    EXPECT_TRUE(text.ends_with(" shop: GET /there HTTP/1.1 200")) << text;
+    ::close(socket);
 }
 
 }  // namespace

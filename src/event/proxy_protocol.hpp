@@ -44,7 +44,7 @@ struct ProxyParse {
 };
 ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& header);
 
-// Reads the header of a new connection, tells the connection who its peer is, and makes way for the session
+// Reads the header of a new connection, leaves it with the connection, and makes way for the session
 // `next`, which gets the bytes behind the header. A header that is wrong, cut short or late closes the
 // connection, with a line in the log; `refused` is called, to count it.
 class ProxyHeaderSession final : public Session {

@@ -104,11 +104,11 @@ void ListenerSet::undo(std::size_t first_new) {
     }
 }
 
-void ListenerSet::retire(const Listening& wanted) {
+void ListenerSet::retire(const Listening& wanted, bool keep_paths) {
     inherited_.clear();
     for (Item& item : items_) {
         if (wanted.find(item.address) != nullptr) continue;
-        item.listener->remove_unix_path();
+        if (!keep_paths) item.listener->remove_unix_path();
         item.listener->close();
         retired_.push_back(std::move(item.listener));
     }
@@ -127,8 +127,10 @@ void ListenerSet::close() {
     inherited_.clear();
 }
 
-void ListenerSet::remove_unix_paths() const noexcept {
-    for (const Item& item : items_) item.listener->remove_unix_path();
+void ListenerSet::remove_unix_paths(bool inherited_too) const noexcept {
+    for (const Item& item : items_) {
+        if (inherited_too || !item.listener->inherited()) item.listener->remove_unix_path();
+    }
 }
 
 }  // namespace berth

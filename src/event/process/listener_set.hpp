@@ -35,8 +35,8 @@ class ListenerSet {
     // keep the others from being changed; the last such error is returned.
     Result<void> apply_options(const Listening& wanted);
     // Closes all that is not in `wanted`. Connections may still name a closed Listener: they are kept until
-    // forget().
-    void retire(const Listening& wanted);
+    // forget(). With `keep_paths` unix sockets keep their paths: another binary serves them, too.
+    void retire(const Listening& wanted, bool keep_paths = false);
     void forget() { retired_.clear(); }
 
     // Null when nothing listens there.
@@ -46,8 +46,8 @@ class ListenerSet {
 
     // Closes every socket here, in a worker that accepts no more.
     void close();
-    // Deletes the paths of unix sockets: when the last owner ends.
-    void remove_unix_paths() const noexcept;
+    // Deletes the paths of unix sockets: when the last owner ends. Those of inherited sockets only when told.
+    void remove_unix_paths(bool inherited_too) const noexcept;
 
  private:
     struct Inherited {

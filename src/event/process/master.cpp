@@ -65,7 +65,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     control_.close();
     pid_file_.remove();
     // While another binary serves the same unix sockets, their paths are its.
-    if (new_binary_.pid() == 0 && !has_living_parent()) listeners_.remove_unix_paths();
+    if (!shares_sockets()) listeners_.remove_unix_paths(true);
     log().notice("exit");
     return {};
 }

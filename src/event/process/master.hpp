@@ -69,6 +69,7 @@ class Master {
     void upgrade();
     void on_new_binary_ended(int status);
     bool has_living_parent() const;
+    bool shares_sockets() const { return new_binary_.pid() != 0 || has_living_parent(); }
 
     void finish_when_empty();
     void kill_rest();

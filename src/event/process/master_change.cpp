@@ -81,7 +81,7 @@ void Master::commit() {
     if (Result<void> applied = listeners_.apply_options(listening); !applied) {
         log().error("{}", applied.error().message);
     }
-    listeners_.retire(listening);
+    listeners_.retire(listening, shares_sockets());
     listeners_.forget();
     redirect_standard_error(log());
     take_new_paths();
@@ -96,7 +96,7 @@ void Master::reject(const std::string& why) {
     if (candidate_ != nullptr) {
         log().emerg("{}", why);
         workers_.terminate(candidate_->number());
-        listeners_.retire(current_->cycle->conf<Listening>());
+        listeners_.retire(current_->cycle->conf<Listening>(), shares_sockets());
         listeners_.forget();
         candidate_.reset();
     }

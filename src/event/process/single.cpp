@@ -53,7 +53,7 @@ Result<void> Single::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     loop_.run();
     control_.close();
-    listeners_.remove_unix_paths();
+    listeners_.remove_unix_paths(true);
     log().notice("exit");
     return {};
 }

@@ -179,7 +179,8 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
         if (const int code = go_to_background(server); code >= 0) return code;
     }
     if (Result<void> ran = run(server); !ran) {
-        server.listeners.remove_unix_paths();
+        // The old binary goes on serving what was its.
+        server.listeners.remove_unix_paths(!program.inherited);
         if (server.first != nullptr) return fail(server.log, ran.error().message);
         std::fprintf(stderr, "berth: [emerg] %s\n", ran.error().message.c_str());
         return 1;

@@ -54,6 +54,17 @@ TEST(UpgradeTest, UnderLoadNothingFails) {
     EXPECT_EQ(server.reload().code, 0);
 }
 
+// The new binary dies before it serves: the paths of the sockets it had inherited are not its to delete.
+TEST(UpgradeTest, OneThatFailsLeavesTheUnixSockets) {
+    Server server(kConfig);
+    server.set_config("pid {dir}/web.sock/pid;\n" + std::string(kConfig));
+    server.signal(SIGUSR2);
+    ASSERT_TRUE(server.wait_log("new binary process exited with code 1"));
+    Client local = Client::unix_socket(server.folder() / "web.sock");
+    ASSERT_TRUE(local.get("/"));
+    EXPECT_EQ(local.read_response().body, "hello");
+}
+
 TEST(UpgradeTest, CanBeTakenBack) {
     Server server(kConfig);
     const pid_t old = server.master();

@@ -71,13 +71,13 @@ int wait_for_background(FileDescriptor verdict, pid_t pid) {
     return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
 }
 
-void detach(const Log& log) {
+// Standard error stays until it is known that the server runs.
+void detach() {
     ::setsid();
     const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return;
     ::dup2(null.get(), STDIN_FILENO);
     ::dup2(null.get(), STDOUT_FILENO);
-    if (!log.has_standard_error()) ::dup2(null.get(), STDERR_FILENO);
 }
 
 struct Server {
@@ -96,13 +96,18 @@ void report_ready(Server& server) {
     if (!server.verdict) return;
     static_cast<void>(!::write(server.verdict.get(), "1", 1));
     server.verdict.reset();
+    if (!server.log.has_standard_error()) ::dup2(STDOUT_FILENO, STDERR_FILENO);
 }
 
 // The pid file is the sign that everything is open; it is held before it is shown to anybody.
 Result<void> announce(Server& server, PidFile& pid_file) {
     make_parent_folder(server.prefix, server.pid_name);
     Result<PidFile> created = PidFile::create(server.pid_name);
-    if (!created) return created.error();
+    if (!created) {
+        // Whoever called has no log any more when it learns of this.
+        if (!server.log.has_standard_error()) server.log.emerg("{}", created.error().message);
+        return created.error();
+    }
     pid_file = *std::move(created);
     report_ready(server);
     std::fputs(server.greeting.c_str(), stdout);
@@ -141,7 +146,7 @@ int go_to_background(Server& server) {
         return wait_for_background(std::move(pipe->read), pid);
     }
     server.verdict = std::move(pipe->write);
-    detach(server.log);
+    detach();
     return -1;
 }
 

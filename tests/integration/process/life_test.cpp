@@ -154,6 +154,17 @@ TEST(LifeTest, WithoutAControlSocketSignalsAreSent) {
     EXPECT_NE(nobody.err.find("berth.pid"), std::string::npos) << nobody.err;
 }
 
+TEST(LifeTest, ADaemonThatCannotBeginSaysWhy) {
+    ServerOptions options;
+    options.start = false;
+    Server server("daemon on; pid {dir}/file/pid;\n" + std::string(kConfig), options);
+    server.folder().write("file", "no folder");
+    const RunResult result = server.command({});
+    EXPECT_EQ(result.code, 1);
+    EXPECT_NE(result.err.find("file/pid"), std::string::npos) << result.err;
+    EXPECT_NE(server.error_log().find("file/pid"), std::string::npos) << server.error_log();
+}
+
 TEST(LifeTest, TheControlSocketIsForTheOwnerOnly) {
     Server server(kConfig);
     struct stat status {};

@@ -14,6 +14,7 @@
 #include "core/config/nginx_syntax.hpp"
 #include "core/config/yaml_syntax.hpp"
 #include "core/result.hpp"
+#include "core/system/file_descriptor.hpp"
 
 namespace berth {
 namespace {
@@ -22,18 +23,21 @@ constexpr std::size_t kMaxFileBytes = 64U << 20;
 constexpr std::size_t kMaxIncludes = 100'000;  // files that all patterns together may name
 
 Result<std::string> read_file(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return system_error("open", path, errno);
+    // A FIFO would wait for somebody who writes to it.
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (!file) return system_error("open", path, errno);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return system_error("stat", path, errno);
+    if (S_ISDIR(status.st_mode)) return system_error("read", path, EISDIR);
+    if (!S_ISREG(status.st_mode)) return Error("\"" + path + "\" is not a regular file");
     std::string text;
     char buffer[65536];
     ssize_t got = 0;
     do {
-        got = ::read(fd, buffer, sizeof buffer);
+        got = ::read(file.get(), buffer, sizeof buffer);
         if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
     } while ((got > 0 && text.size() <= kMaxFileBytes) || (got < 0 && errno == EINTR));
-    const int error_number = got < 0 ? errno : 0;
-    ::close(fd);
-    if (error_number != 0) return system_error("read", path, error_number);
+    if (got < 0) return system_error("read", path, errno);
     if (text.size() > kMaxFileBytes)
         return Error(fmt::format("\"{}\" is larger than {} MiB", path, kMaxFileBytes >> 20));
     return text;

@@ -67,6 +67,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     // While another binary serves the same unix sockets, their paths are its.
     if (!shares_sockets()) listeners_.remove_unix_paths(true);
     log().notice("exit");
+    end_despite_thread(reload_.get(), log());
     return {};
 }
 
@@ -150,9 +151,10 @@ void Master::kill_rest() {
     kill_timer_.start(loop_, kKillAfter);
 }
 
-// The thread of a reload has to come back before the loop may go.
+// The thread of a reload has to come back before the loop may go, unless there is no time for that.
 void Master::finish_when_empty() {
-    if (ending_ != Ending::no && workers_.empty() && reload_ == nullptr) loop_.stop();
+    if (ending_ == Ending::no || !workers_.empty()) return;
+    if (reload_ == nullptr || ending_ == Ending::fast) loop_.stop();
 }
 
 void Master::tick() {

@@ -1,6 +1,8 @@
 // The thread that loads.
 #include "event/process/reload.hpp"
 
+#include <unistd.h>
+
 namespace berth {
 
 Reload::Reload(EventLoop& loop, CycleOptions options, Callback<> loaded) : loaded_(loaded) {
@@ -11,5 +13,11 @@ Reload::Reload(EventLoop& loop, CycleOptions options, Callback<> loaded) : loade
 }
 
 Reload::~Reload() { thread_.join(); }
+
+void end_despite_thread(const Reload* reload, Log& log) {
+    if (reload == nullptr) return;
+    log.clear();
+    ::_exit(0);
+}
 
 }  // namespace berth

@@ -30,11 +30,12 @@ void Single::Served::on_ended() {
 }
 
 Single::Single(EventLoop& loop, Program& program, std::unique_ptr<Generation> first, ListenerSet& listeners,
-               Scoreboard& scoreboard)
+               Scoreboard& scoreboard, PidFile& pid_file)
     : loop_(loop),
       program_(program),
       listeners_(listeners),
       scoreboard_(scoreboard),
+      pid_file_(pid_file),
       first_(std::move(first)),
       signals_(loop, Callback<const SignalEvent&>::to<&Single::on_signal>(*this)),
       control_(loop, Callback<const ControlRequest&>::to<&Single::on_control>(*this)),
@@ -53,8 +54,10 @@ Result<void> Single::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     loop_.run();
     control_.close();
+    pid_file_.remove();
     listeners_.remove_unix_paths(true);
     log().notice("exit");
+    end_despite_thread(reload_.get(), log());
     return {};
 }
 
@@ -165,6 +168,7 @@ void Single::quit() {
 
 void Single::stop() {
     ending_ = true;
+    fast_ = true;
     for (auto& served : served_) {
         served->worker.stop();
         served->ended = true;
@@ -182,7 +186,8 @@ void Single::bury() {
         served_.erase(ended);
     }
     if (served_.size() == 1) listeners_.forget();
-    if (ending_ && served_.size() == 1 && served_.back()->ended && reload_ == nullptr) loop_.stop();
+    if (ending_ && served_.size() == 1 && served_.back()->ended && (reload_ == nullptr || fast_))
+        loop_.stop();
 }
 
 }  // namespace berth

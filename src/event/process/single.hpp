@@ -9,6 +9,7 @@
 #include "event/process/control.hpp"
 #include "event/process/generation.hpp"
 #include "event/process/listener_set.hpp"
+#include "event/process/pid_file.hpp"
 #include "event/process/program.hpp"
 #include "event/process/reload.hpp"
 #include "event/process/scoreboard.hpp"
@@ -23,7 +24,7 @@ class Single {
  public:
     // As for Master.
     Single(EventLoop& loop, Program& program, std::unique_ptr<Generation> first, ListenerSet& listeners,
-           Scoreboard& scoreboard);
+           Scoreboard& scoreboard, PidFile& pid_file);
     ~Single();
 
     Result<void> run(const std::function<Result<void>()>& announce);
@@ -58,10 +59,12 @@ class Single {
     Program& program_;
     ListenerSet& listeners_;
     Scoreboard& scoreboard_;
+    PidFile& pid_file_;
     std::unique_ptr<Generation> first_;
     SignalSource signals_;
     ControlServer control_;
     bool ending_ = false;
+    bool fast_ = false;  // not even a reload's thread is waited for
     std::uint64_t last_generation_;
     std::unique_ptr<Reload> reload_;
     std::vector<std::uint64_t> clients_;

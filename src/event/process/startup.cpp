@@ -126,10 +126,9 @@ Result<void> run(Server& server) {
     PidFile pid_file;
     const auto ready = [&] { return announce(server, pid_file); };
     if (!*server.conf.master_process) {
-        Single process(**loop, server.program, std::move(server.first), server.listeners, *scoreboard);
-        Result<void> ran = process.run(ready);
-        pid_file.remove();
-        return ran;
+        Single process(**loop, server.program, std::move(server.first), server.listeners, *scoreboard,
+                       pid_file);
+        return process.run(ready);
     }
     Master master(**loop, server.program, std::move(server.first), server.listeners, *scoreboard, pid_file);
     return master.run(ready);

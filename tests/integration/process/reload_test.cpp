@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
@@ -59,6 +60,17 @@ TEST(ReloadTest, TellsWhatIsWrongAndChangesNothing) {
     EXPECT_EQ(fetch(server.port(), "/").body, "one");
     EXPECT_EQ(server.workers(), before);
     EXPECT_NE(server.error_log().find("[emerg]"), std::string::npos);
+}
+
+TEST(ReloadTest, AFifoAsIncludeIsRefusedAndNotWaitedFor) {
+    Server server(config("one"));
+    ASSERT_EQ(::mkfifo((server.folder() / "pipe").c_str(), 0600), 0);
+    server.set_config(config("two", "include {dir}/pipe;"));
+    const RunResult result = server.reload();
+    EXPECT_EQ(result.code, 1);
+    EXPECT_NE(result.err.find("is not a regular file"), std::string::npos) << result.err;
+    server.signal(SIGTERM);
+    EXPECT_EQ(server.wait_exit(), 0);
 }
 
 TEST(ReloadTest, AnAddressInUseChangesNothing) {

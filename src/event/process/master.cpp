@@ -40,6 +40,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       control_(loop, Callback<const ControlRequest&>::to<&Master::on_control>(*this)),
       workers_(loop, listeners, scoreboard,
                {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
+                Callback<WorkerHandle&>::to<&Master::on_worker_stuck>(*this),
                 Callback<WorkerHandle&, int>::to<&Master::on_worker_ended>(*this),
                 Callback<>::to<&Master::in_child>(*this)}),
       respawn_timer_(Callback<>::to<&Master::respawn_missing>(*this)),
@@ -203,16 +204,25 @@ void Master::on_worker_ready(WorkerHandle& worker) {
     if (workers_.all_ready(generation) && workers_.count(generation) > 0) commit();
 }
 
+void Master::on_worker_stuck(WorkerHandle& worker) {
+    log().alert("worker process {} is not ready after {} s, killing it", worker.pid(),
+                std::chrono::duration_cast<std::chrono::seconds>(Workers::kStartLimit).count());
+}
+
 void Master::on_worker_ended(WorkerHandle& worker, int status) {
     const WorkerIdentity& is = worker.identity();
-    const LogLevel level = WIFSIGNALED(status) ? LogLevel::alert : LogLevel::notice;
+    // One that was asked to end may have needed a signal for it; everything else is a crash.
+    const bool by_us = worker.asked() && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
+    const LogLevel level = WIFSIGNALED(status) && !by_us ? LogLevel::alert : LogLevel::notice;
     log().at(level, nullptr, "worker process {} {}", worker.pid(), describe_exit(status));
     if (ending_ != Ending::no) return finish_when_empty();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
     if (candidate_ != nullptr && is.generation == candidate_->number()) {
-        return reject(
-            fmt::format("worker process {} {} before it was ready", worker.pid(), describe_exit(status)));
+        std::string why =
+            fmt::format("worker process {} {} before it was ready", worker.pid(), describe_exit(status));
+        if (!worker.reason().empty()) why += ": " + worker.reason();
+        return reject(why);
     }
     if (is.generation == current_->number() && !workers_stopped_) replace(worker);
 }

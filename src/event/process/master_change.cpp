@@ -11,13 +11,6 @@
 
 namespace berth {
 
-namespace {
-
-// A generation that is not ready by then will not be.
-constexpr Duration kReadyLimit{30'000};
-
-}  // namespace
-
 // --- reload
 
 void Master::reload(std::uint64_t client) {
@@ -52,7 +45,7 @@ void Master::on_loaded() {
     if (candidate_ == nullptr) return reject(report.text);
     warnings_ = report.text;
     if (Result<void> started = start_candidate(); !started) return reject(started.error().message);
-    ready_limit_.start(loop_, kReadyLimit);
+    ready_limit_.start(loop_, Workers::kStartLimit);
 }
 
 Result<void> Master::start_candidate() {
@@ -95,7 +88,7 @@ void Master::reject(const std::string& why) {
     count(scoreboard_.failed_reloads());
     if (candidate_ != nullptr) {
         log().emerg("{}", why);
-        workers_.terminate(candidate_->number());
+        workers_.kill(candidate_->number());
         listeners_.retire(current_->cycle->conf<Listening>(), shares_sockets());
         listeners_.forget();
         candidate_.reset();

@@ -15,7 +15,8 @@ WorkerHandle::WorkerHandle(Workers& owner, WorkerIdentity identity, ScoreboardRo
     : owner_(owner),
       identity_(identity),
       row_(row),
-      child_(Callback<int>::to<&WorkerHandle::on_ended>(*this)) {}
+      child_(Callback<int>::to<&WorkerHandle::on_ended>(*this)),
+      start_limit_(Callback<>::to<&WorkerHandle::on_start_limit>(*this)) {}
 
 bool WorkerHandle::send(MessageType type, std::string_view payload, int fd) {
     return channel_ != nullptr && channel_->send(type, payload, fd);
@@ -34,11 +35,17 @@ void WorkerHandle::terminate() {
 void WorkerHandle::on_message(Message& message) {
     if (message.type == MessageType::ready && !ready()) {
         ready_at_ = owner_.loop_.now();
+        start_limit_.stop();
         owner_.events_.ready(*this);
     } else if (message.type == MessageType::disconnect) {
         reason_ = message.payload;
         owner_.nudge_for_waiting();
     }
+}
+
+void WorkerHandle::on_start_limit() {
+    signal(SIGKILL);
+    owner_.events_.stuck(*this);
 }
 
 void WorkerHandle::on_ended(int status) { owner_.ended(*this, status); }
@@ -76,6 +83,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot) {
                                                  Callback<Message&>::to<&WorkerHandle::on_message>(*worker),
                                                  Callback<>::to<&WorkerHandle::on_closed>(*worker));
     Result<void> watched = worker->channel_->start();
+    worker->start_limit_.start(loop_, kStartLimit);
     generation.log->notice("start worker process {}", pid);
     if (!watched) worker->signal(SIGKILL);  // a worker nobody hears is none: its end is handled as any
     all_.push_back(std::move(worker));
@@ -105,7 +113,11 @@ bool Workers::all_ready(std::uint64_t generation) const noexcept {
     });
 }
 
-void Workers::put_online(WorkerHandle& worker) { worker.send(MessageType::online); }
+void Workers::put_online(WorkerHandle& worker) {
+    if (worker.asked_) return;
+    worker.online_ = true;
+    worker.send(MessageType::online);
+}
 
 void Workers::drain_all(Drain how) {
     for (auto& worker : all_) worker->drain(how);
@@ -121,9 +133,11 @@ void Workers::terminate_all() {
     for (auto& worker : all_) worker->terminate();
 }
 
-void Workers::terminate(std::uint64_t generation) {
+void Workers::kill(std::uint64_t generation) noexcept {
     for (auto& worker : all_) {
-        if (worker->identity_.generation == generation) worker->terminate();
+        if (worker->identity_.generation != generation) continue;
+        worker->asked_ = true;
+        worker->signal(SIGKILL);
     }
 }
 
@@ -147,7 +161,7 @@ void Workers::nudge_for_waiting() {
 WorkerHandle* Workers::next_online() {
     std::vector<WorkerHandle*> online;
     for (auto& worker : all_) {
-        if (worker->ready() && !worker->asked_) online.push_back(worker.get());
+        if (worker->online_ && !worker->asked_) online.push_back(worker.get());
     }
     return online.empty() ? nullptr : online[turn_++ % online.size()];
 }
@@ -158,6 +172,7 @@ void Workers::ended(WorkerHandle& worker, int status) {
     auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
     if (found != all_.end()) dead_.splice(dead_.end(), all_, found);
     worker.channel_->close();
+    worker.start_limit_.stop();
     loop_.post(bury_);
     nudge_for_waiting();
     events_.ended(worker, status);

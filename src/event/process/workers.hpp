@@ -27,7 +27,8 @@ class WorkerHandle {
     ScoreboardRow& row() noexcept { return row_; }
     bool ready() const noexcept { return ready_at_ != kNever; }  // has it ever been
     TimePoint ready_at() const noexcept { return ready_at_; }
-    bool asked() const noexcept { return asked_; }  // it was told to end
+    bool asked() const noexcept { return asked_; }    // it was told to end
+    bool online() const noexcept { return online_; }  // it was told to accept
     // Why it could not start, in its own words; empty when it did not say.
     const std::string& reason() const noexcept { return reason_; }
 
@@ -40,6 +41,7 @@ class WorkerHandle {
     friend class Workers;
     void on_message(Message& message);
     void on_closed() {}  // its end follows
+    void on_start_limit();
     void on_ended(int status);
 
     Workers& owner_;
@@ -47,21 +49,27 @@ class WorkerHandle {
     ScoreboardRow& row_;
     pid_t pid_ = 0;
     bool asked_ = false;
+    bool online_ = false;
     std::string reason_;
     TimePoint ready_at_ = kNever;
     Child child_;
     std::unique_ptr<Channel> channel_;
+    Timer start_limit_;
 };
 
 // What the master wants to hear of its workers.
 struct WorkerEvents {
     Callback<WorkerHandle&> ready;       // it waits to be told `online`
+    Callback<WorkerHandle&> stuck;       // it was not ready within kStartLimit, and is being killed
     Callback<WorkerHandle&, int> ended;  // with the status of waitpid(2); it is gone after this call
     Callback<> in_child;                 // in a fresh child: let go of what is the master's
 };
 
 class Workers {
  public:
+    // A worker that is not ready by then will not be.
+    static constexpr Duration kStartLimit{30'000};
+
     Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard, WorkerEvents events) noexcept;
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
@@ -75,12 +83,12 @@ class Workers {
     std::size_t count(std::uint64_t generation) const noexcept;  // not asked to end
     bool all_ready(std::uint64_t generation) const noexcept;
 
-    // Lets a ready one accept.
+    // Lets a ready one accept, unless it was asked to end.
     void put_online(WorkerHandle& worker);
     void drain_all(Drain how);
     void drain_other_generations(std::uint64_t but);
     void terminate_all();
-    void terminate(std::uint64_t generation);
+    void kill(std::uint64_t generation) noexcept;
     void kill_all() noexcept;
     void send_all(MessageType type, std::string_view payload, int fd);
 

@@ -16,8 +16,8 @@ class AcceptStrategy {
  public:
     virtual ~AcceptStrategy() = default;
 
-    // Begins to accept.
-    virtual Result<void> arm() = 0;
+    // Begins to accept, at once or as soon as the system lets it.
+    virtual void arm() = 0;
     // Stops for a while, and goes on: connections wait in the kernel's backlog or with other workers.
     virtual void pause() noexcept = 0;
     virtual void resume() noexcept = 0;

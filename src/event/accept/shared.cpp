@@ -33,9 +33,9 @@ class SharedStrategy final : public AcceptStrategy {
           again_(Callback<>::to<&SharedStrategy::on_again>(*this)),
           retry_(Callback<>::to<&SharedStrategy::on_retry>(*this)) {}
 
-    Result<void> arm() override {
+    void arm() override {
         armed_ = true;
-        return worker_.loop().watch(watcher_, trigger_);
+        resume();
     }
     void pause() noexcept override {
         watcher_.unwatch();
@@ -44,8 +44,11 @@ class SharedStrategy final : public AcceptStrategy {
     void resume() noexcept override {
         retry_.stop();
         if (!armed_ || watcher_.watched()) return;
-        if (Result<void> watched = worker_.loop().watch(watcher_, trigger_); !watched)
+        if (Result<void> watched = worker_.loop().watch(watcher_, trigger_); !watched) {
+            worker_.log().crit("cannot accept on {} for the moment: {}", listener_.address().to_text(),
+                               watched.error().message);
             retry_later(kNoDescriptors);
+        }
     }
     void nudge() override { accept_some(kSweep); }
 
@@ -111,7 +114,16 @@ class SharedStrategy final : public AcceptStrategy {
             case EINTR:
             case ECONNABORTED:
                 // The client was gone before it was served; the next one is not (accept(2)).
-                return Taken::connection;
+            // Errors of the connection, which Linux tells the one who accepts it (accept(2)).
+            case ENETDOWN:
+            case EPROTO:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH:
+            case EPERM: return Taken::connection;
             default: break;
         }
         count(counters_.failures);
@@ -122,9 +134,12 @@ class SharedStrategy final : public AcceptStrategy {
         return Taken::stop;
     }
 
+    // The kernel has woken this worker alone for what it cannot take now: somebody else has to look.
     void retry_later(Duration time) {
+        if (retry_.armed()) return;
         pause();
         retry_.start(worker_.loop(), time);
+        worker_.pass_on();
     }
 
     void rotate() {

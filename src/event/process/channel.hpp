@@ -22,7 +22,7 @@ enum class MessageType : std::uint16_t {
     quit,        // master: drain and end; payload "polite" or "now"
     reopen,      // master: a log file's new descriptor; payload its path
     ready,       // worker: has started, waits for `online`
-    nudge,       // master: look at the shared listeners
+    nudge,       // master: look at the shared listeners; worker: I cannot, let somebody else look
     stats,       // worker: numbers that are not in the scoreboard
 };
 

@@ -70,10 +70,7 @@ void Worker::accept_connections() {
         }
         item->listener->open_session(entry.open, entry.user);
         auto acceptor = make_shared_strategy(*this, *item->listener, row_.listener(item->index));
-        if (Result<void> armed = acceptor->arm(); !armed) {
-            log().emerg("cannot accept on {}: {}", entry.address.to_text(), armed.error().message);
-            continue;
-        }
+        acceptor->arm();
         acceptors_.push_back(std::move(acceptor));
     }
 }

@@ -67,6 +67,12 @@ class Worker {
     void accept_connections();
     // Accepts what waits on the shared listeners, although the kernel woke somebody else for it.
     void nudge();
+    // `told` is called when connections wait that this worker cannot take now; at most once until it tries
+    // again.
+    void when_overloaded(Callback<> told) noexcept { overloaded_ = told; }
+    void pass_on() {
+        if (overloaded_) overloaded_();
+    }
     // Stops accepting and lets the connections come to their end; `ended` is called once, when none is left:
     // from this call if that is so already. Called again it can only become stricter.
     void drain(Drain how, Callback<> ended);
@@ -92,6 +98,7 @@ class Worker {
     bool draining_ = false;
     bool at_once_ = false;
     Callback<> ended_;
+    Callback<> overloaded_;
     Timer idle_drain_;
     Timer shutdown_;
     Timer tick_;

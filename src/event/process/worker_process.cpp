@@ -30,6 +30,7 @@ class WorkerProcess {
     Result<void> start() {
         if (Result<void> started = signals_.start(); !started) return started;
         if (Result<void> started = channel_.start(); !started) return started;
+        worker_.when_overloaded(Callback<>::to<&WorkerProcess::on_overloaded>(*this));
         Result<void> started = worker_.start();
         if (started) {
             channel_.send(MessageType::ready);
@@ -59,6 +60,8 @@ class WorkerProcess {
         }
         log().adopt(message.payload, std::move(message.fd));
     }
+
+    void on_overloaded() { channel_.send(MessageType::nudge); }
 
     void on_master_gone() {
         log().alert("the master process is gone, finishing");

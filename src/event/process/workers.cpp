@@ -40,6 +40,8 @@ void WorkerHandle::on_message(Message& message) {
     } else if (message.type == MessageType::disconnect) {
         reason_ = message.payload;
         owner_.nudge_for_waiting();
+    } else if (message.type == MessageType::nudge) {
+        owner_.nudge_for_waiting(this);
     }
 }
 
@@ -149,19 +151,19 @@ void Workers::send_all(MessageType type, std::string_view payload, int fd) {
     for (auto& worker : all_) worker->send(type, payload, fd);
 }
 
-void Workers::nudge_for_waiting() {
+void Workers::nudge_for_waiting(const WorkerHandle* but) {
     for (const ListenerSet::Item& item : listeners_.items()) {
         pollfd waiting{item.listener->fd(), POLLIN, 0};
         if (!item.listener->listening() || ::poll(&waiting, 1, 0) != 1) continue;
-        if (WorkerHandle* worker = next_online()) worker->send(MessageType::nudge);
+        if (WorkerHandle* worker = next_online(but)) worker->send(MessageType::nudge);
         return;  // it looks at all of them
     }
 }
 
-WorkerHandle* Workers::next_online() {
+WorkerHandle* Workers::next_online(const WorkerHandle* but) {
     std::vector<WorkerHandle*> online;
     for (auto& worker : all_) {
-        if (worker->online_ && !worker->asked_) online.push_back(worker.get());
+        if (worker->online_ && !worker->asked_ && worker.get() != but) online.push_back(worker.get());
     }
     return online.empty() ? nullptr : online[turn_++ % online.size()];
 }

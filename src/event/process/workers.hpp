@@ -93,8 +93,8 @@ class Workers {
     void send_all(MessageType type, std::string_view payload, int fd);
 
     // A connection may wait on a shared socket although the worker that the kernel woke for it is gone: then
-    // one living worker looks.
-    void nudge_for_waiting();
+    // one living worker other than `but` looks.
+    void nudge_for_waiting(const WorkerHandle* but = nullptr);
 
     // At SIGCHLD, where there are no pidfds.
     void poll();
@@ -106,7 +106,7 @@ class Workers {
     void ended(WorkerHandle& worker, int status);
     [[noreturn]] void run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel,
                                 pid_t master);
-    WorkerHandle* next_online();
+    WorkerHandle* next_online(const WorkerHandle* but);
     void bury();
 
     EventLoop& loop_;

@@ -58,8 +58,10 @@ class SharedStrategyTest : public ::testing::Test {
         ASSERT_TRUE(listeners_.prepare(listening));
         row_ = board_.take(0, 1, 1);
         worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, *row_, listeners_);
+        worker_->when_overloaded(Callback<>::to<&SharedStrategyTest::on_overloaded>(*this));
         worker_->accept_connections();
     }
+    void on_overloaded() { ++passed_on_; }
 
     int connect() {
         const Address to = Address::of_socket(listeners_.items()[0].listener->fd());
@@ -93,6 +95,7 @@ class SharedStrategyTest : public ::testing::Test {
     std::unique_ptr<Worker> worker_;
     std::vector<int> clients_;
     bool ended_ = false;
+    unsigned passed_on_ = 0;
 };
 
 TEST_F(SharedStrategyTest, AcceptsAndCounts) {
@@ -119,6 +122,7 @@ TEST_F(SharedStrategyTest, WaitsForASlotInsteadOfRefusing) {
     const int third = connect();
     for (int i = 0; i < 5; ++i) loop_->run_once(Duration(1));
     EXPECT_EQ(counters().accepted.load(), 2U);
+    EXPECT_GT(passed_on_, 0U);
     hang_up(first);
     EXPECT_TRUE(greeted(third));
     EXPECT_EQ(counters().refused.load(), 0U);
@@ -136,6 +140,7 @@ TEST_F(SharedStrategyTest, WithoutDescriptorsItPausesAndGoesOn) {
     ::setrlimit(RLIMIT_NOFILE, &before);
     // Once, not in every turn.
     EXPECT_EQ(counters().failures.load(), 1U);
+    EXPECT_EQ(passed_on_, 1U);
     EXPECT_TRUE(greeted(waiting));
 }
 

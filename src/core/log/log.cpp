@@ -165,8 +165,13 @@ Result<void> Log::add(const LogTarget& target) {
 
 void Log::clear() {
     report_repeats(-1);
+    abandon();
+}
+
+void Log::abandon() noexcept {
     sinks_.clear();
     level_ = LogLevel{0};
+    for (Repeat& entry : repeats_) entry.count = 0;
 }
 
 Result<void> Log::reopen() {

@@ -87,6 +87,8 @@ class Log {
     Result<void> add(const LogTarget& target);
     // Closes all targets.
     void clear();
+    // The same in a forked child, to whom neither the files nor what is yet to be reported belong.
+    void abandon() noexcept;
     // Reopens every file after it was rotated. A file that cannot be opened keeps its old descriptor; the
     // last such error is returned.
     Result<void> reopen();

@@ -36,6 +36,11 @@ std::unique_ptr<Generation> load(CycleOptions options, Diagnostics& diagnostics)
 
 }  // namespace
 
+void Generation::abandon() noexcept {
+    log->abandon();
+    for (auto& file : cycle->own<RuntimeFiles>().logs) file.fd.reset();
+}
+
 std::unique_ptr<Generation> load_generation(CycleOptions options, LoadReport& report) {
     const std::string file = Cycle(options).conf_file();
     Diagnostics diagnostics;

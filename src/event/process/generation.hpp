@@ -16,6 +16,8 @@ struct Generation {
     std::unique_ptr<Cycle> cycle;  // after the log, which it uses
 
     std::uint64_t number() const noexcept { return cycle->generation(); }
+    // In a forked worker of another generation: closes the log files.
+    void abandon() noexcept;
 };
 
 // What went wrong (or was warned of) while a configuration was loaded, in both forms it is shown in.

@@ -42,7 +42,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
                {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
                 Callback<WorkerHandle&>::to<&Master::on_worker_stuck>(*this),
                 Callback<WorkerHandle&, int>::to<&Master::on_worker_ended>(*this),
-                Callback<>::to<&Master::in_child>(*this)}),
+                Callback<Generation&>::to<&Master::in_child>(*this)}),
       respawn_timer_(Callback<>::to<&Master::respawn_missing>(*this)),
       kill_timer_(Callback<>::to<&Master::kill_rest>(*this)),
       tick_(Callback<>::to<&Master::tick>(*this)),
@@ -273,7 +273,9 @@ void Master::stop_workers() {
     workers_.drain_all(Drain::politely);
 }
 
-void Master::in_child() {
+void Master::in_child(Generation& own) {
+    if (&own != current_.get()) current_->abandon();
+    if (candidate_ != nullptr && &own != candidate_.get()) candidate_->abandon();
     signals_.close();
     control_.abandon();
     pid_file_.abandon();

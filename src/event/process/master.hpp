@@ -54,7 +54,7 @@ class Master {
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);
     void respawn_missing();
-    void in_child();
+    void in_child(Generation& own);
 
     // Reload: load, start, wait until all are ready, switch.
     void reload(std::uint64_t client);

@@ -68,9 +68,9 @@ Result<void> change_user(const ProcessConf& conf) {
 }
 
 void set_environment(const ProcessConf& conf) {
-    if (!conf.env.is_set()) return;
     std::vector<EnvVariable> kept = *conf.env;
     kept.push_back({"TZ", std::nullopt});
+    kept.push_back({"BERTH_TEST_POLLER", std::nullopt});
     for (EnvVariable& variable : kept) {
         const char* value = ::getenv(variable.name.c_str());
         if (!variable.value && value != nullptr) variable.value = value;

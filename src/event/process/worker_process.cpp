@@ -10,6 +10,7 @@
 #include "event/process/privileges.hpp"
 #include "event/process/runtime_files.hpp"
 #include "event/process/signals.hpp"
+#include "event/process/startup.hpp"
 
 namespace berth {
 
@@ -59,6 +60,7 @@ class WorkerProcess {
             start_.cycle.own<RuntimeFiles>().adopt(message.payload, *std::move(copy));
         }
         log().adopt(message.payload, std::move(message.fd));
+        redirect_standard_error(log());
     }
 
     void on_overloaded() { channel_.send(MessageType::nudge); }
@@ -123,10 +125,12 @@ Result<void> serve(WorkerStart& start) {
 }  // namespace
 
 int run_worker_process(WorkerStart start) {
+    // The master's points to the log of the generation that it runs.
+    redirect_standard_error(start.cycle.log());
     Result<void> served = serve(start);
-    if (served) return 0;
-    start.cycle.log().emerg("worker cannot start: {}", served.error().message);
-    return kCannotStart;
+    if (!served) start.cycle.log().emerg("worker cannot start: {}", served.error().message);
+    start.cycle.log().clear();
+    return served ? 0 : kCannotStart;
 }
 
 }  // namespace berth

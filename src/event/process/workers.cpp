@@ -94,7 +94,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot) {
 
 void Workers::run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel, pid_t master) {
     loop_.abandon_after_fork();
-    events_.in_child();
+    events_.in_child(generation);
     abandon();
     worker.row_.pid = ::getpid();
     const int code = run_worker_process(

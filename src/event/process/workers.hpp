@@ -62,7 +62,7 @@ struct WorkerEvents {
     Callback<WorkerHandle&> ready;       // it waits to be told `online`
     Callback<WorkerHandle&> stuck;       // it was not ready within kStartLimit, and is being killed
     Callback<WorkerHandle&, int> ended;  // with the status of waitpid(2); it is gone after this call
-    Callback<> in_child;                 // in a fresh child: let go of what is the master's
+    Callback<Generation&> in_child;  // in a fresh child of this generation: let go of what is the master's
 };
 
 class Workers {

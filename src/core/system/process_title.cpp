@@ -28,11 +28,11 @@ void init_process_title(int argc, char** argv) {
         if (environ[variables] == end) end += std::strlen(end) + 1;
     }
 
-    // The new environment lives until the process ends, so it is deliberately never freed (and always
-    // reachable).
-    // Never destroyed: `environ` points into it for as long as the process lives, exit handlers included.
+    // Never destroyed: `environ` points into these for as long as the process lives, exit handlers included.
+    // What unsetenv(3) takes out of the list stays in `strings`.
+    static auto& strings = *new std::vector<std::string>(environ, environ + variables);
     static auto& moved = *new std::vector<char*>;
-    for (std::size_t i = 0; i < variables; ++i) moved.push_back(::strdup(environ[i]));
+    for (std::string& variable : strings) moved.push_back(variable.data());
     moved.push_back(nullptr);
     environ = moved.data();
 

@@ -42,25 +42,6 @@ bool in_file_system(const Address& address) noexcept {
     return address.is_unix() && !address.bytes().empty() && address.bytes().front() != '\0';
 }
 
-// Removes what a dead process left; a path that somebody answers on, or that is no socket, is in use.
-Result<void> clear_stale_path(const Address& address) {
-    const std::string path(address.bytes());
-    struct stat status;
-    if (::lstat(path.c_str(), &status) != 0) return {};
-    if (!S_ISSOCK(status.st_mode)) {
-        Error error = system_error("bind", address.to_text(), EADDRINUSE);
-        error.message += "; the path exists and is not a socket";
-        return error;
-    }
-    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!probe) return system_error("socket", address.to_text(), errno);
-    if (::connect(probe.get(), address.data(), address.length()) == 0 || errno != ECONNREFUSED) {
-        return bind_error(address, EADDRINUSE);
-    }
-    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
-    return system_error("unlink", path, errno);
-}
-
 Result<void> set_keepalive(int fd, const KeepaliveProbes& probes, const Address& address) {
     if (auto done = set(fd, SOL_SOCKET, SO_KEEPALIVE, probes.on ? 1 : 0, "SO_KEEPALIVE", address); !done)
         return done;
@@ -80,6 +61,24 @@ Result<void> set_keepalive(int fd, const KeepaliveProbes& probes, const Address&
 }
 
 }  // namespace
+
+Result<void> clear_stale_path(const Address& address) {
+    const std::string path(address.bytes());
+    struct stat status;
+    if (::lstat(path.c_str(), &status) != 0) return {};
+    if (!S_ISSOCK(status.st_mode)) {
+        Error error = system_error("bind", address.to_text(), EADDRINUSE);
+        error.message += "; the path exists and is not a socket";
+        return error;
+    }
+    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!probe) return system_error("socket", address.to_text(), errno);
+    if (::connect(probe.get(), address.data(), address.length()) == 0 || errno != ECONNREFUSED) {
+        return bind_error(address, EADDRINUSE);
+    }
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    return system_error("unlink", path, errno);
+}
 
 Listener::Listener(Address address, ListenOptions options)
     : address_(std::move(address)), options_(std::move(options)) {}

@@ -38,6 +38,10 @@ struct ListenOptions {
     int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666, as nginx
 };
 
+// Removes the unix socket that a dead process left. A path that somebody answers on, or that is no socket, is
+// an error (EADDRINUSE); one that does not exist is none.
+Result<void> clear_stale_path(const Address& address);
+
 // Accepted sockets inherit (on Linux) TCP_NODELAY, buffer sizes and keep-alive from it: they need no call of
 // their own.
 class Listener {

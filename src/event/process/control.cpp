@@ -10,6 +10,7 @@
 
 #include "core/net/address.hpp"
 #include "core/time/clock.hpp"
+#include "event/listener.hpp"
 
 namespace berth {
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kSuccess = "ok\n";
 constexpr std::string_view kFailure = "failed\n";
+constexpr Duration kNoDescriptors{250};
 
 bool allowed(int fd) {
     ucred peer{};
@@ -42,6 +44,7 @@ ControlServer::ControlServer(EventLoop& loop, Callback<const ControlRequest&> as
     : loop_(loop),
       asked_(asked),
       watcher_(Callback<Readiness>::to<&ControlServer::on_connect>(*this)),
+      again_(Callback<>::to<&ControlServer::accept_again>(*this)),
       bury_(Callback<>::to<&ControlServer::bury>(*this)) {}
 
 Result<void> ControlServer::listen(const std::string& path) {
@@ -49,7 +52,7 @@ Result<void> ControlServer::listen(const std::string& path) {
     if (!address) return address.error();
     FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return system_error("socket", path, errno);
-    ::unlink(path.c_str());
+    if (Result<void> cleared = clear_stale_path(*address); !cleared) return cleared;
     const mode_t before = ::umask(0177);
     const int bound = ::bind(fd.get(), address->data(), address->length());
     const int error_number = errno;
@@ -57,8 +60,7 @@ Result<void> ControlServer::listen(const std::string& path) {
     if (bound != 0) return system_error("bind", path, error_number);
     if (::listen(fd.get(), 16) != 0) return system_error("listen", path, errno);
     // The old socket goes, whoever waits for an answer stays.
-    watcher_.unwatch();
-    if (fd_ && path != path_) ::unlink(path_.c_str());
+    stop_listening();
     fd_ = std::move(fd);
     path_ = path;
     watcher_.set_fd(fd_.get());
@@ -72,9 +74,18 @@ void ControlServer::rename(const std::string& path) noexcept {
 
 void ControlServer::on_connect(Readiness) {
     FileDescriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        // It would be ready again at once: what frees descriptors needs time.
+        watcher_.unwatch();
+        return again_.start(loop_, kNoDescriptors);
+    }
     if (!fd || !allowed(fd.get())) return;
     Client& client = clients_.emplace_back(*this, std::move(fd), ++last_number_);
     if (!loop_.watch(client.watcher, Trigger::edge)) drop(client);
+}
+
+void ControlServer::accept_again() {
+    if (!loop_.watch(watcher_, Trigger::level)) again_.start(loop_, kNoDescriptors);
 }
 
 void ControlServer::read(Client& client) {
@@ -82,6 +93,8 @@ void ControlServer::read(Client& client) {
     while (client.fd) {
         const ssize_t got = ::read(client.fd.get(), buffer, sizeof(buffer));
         if (got < 0 && errno == EAGAIN) return client.watcher.rearm_read();
+        // It has said all, and waits for its answer.
+        if (got == 0 && client.asked) return;
         if (got <= 0) return drop(client);
         if (client.asked) continue;
         client.in.append(buffer, static_cast<std::size_t>(got));
@@ -127,14 +140,25 @@ void ControlServer::drop(Client& client) {
 
 void ControlServer::bury() { dead_.clear(); }
 
-void ControlServer::close() noexcept {
+void ControlServer::stop_listening() noexcept {
     if (fd_) ::unlink(path_.c_str());
+    let_go();
+}
+
+void ControlServer::let_go() noexcept {
+    watcher_.unwatch();
+    again_.stop();
+    fd_.reset();
+    path_.clear();
+}
+
+void ControlServer::close() noexcept {
+    stop_listening();
     abandon();
 }
 
 void ControlServer::abandon() noexcept {
-    watcher_.unwatch();
-    fd_.reset();
+    let_go();
     for (Client& client : clients_) {
         client.watcher.unwatch();
         client.fd.reset();

@@ -30,7 +30,8 @@ class ControlServer {
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
 
-    // A socket that is there already is replaced.
+    // A socket that nobody answers on is replaced; anything else at this path is an error. When it listens
+    // already it moves to the new path, clients stay.
     Result<void> listen(const std::string& path);
     const std::string& path() const noexcept { return path_; }
     // Moves the socket's path, clients stay: to PATH.oldbin and back.
@@ -38,6 +39,8 @@ class ControlServer {
     // Sends the text, one "| " line for each of its lines, and the verdict; ends the conversation. Harmless
     // when the client has left.
     void answer(std::uint64_t client, std::string_view text, bool success);
+    // Deletes the path; whoever has asked already gets an answer all the same.
+    void stop_listening() noexcept;
     // Ends everything and deletes the path. In a forked child, abandon() instead: the path stays.
     void close() noexcept;
     void abandon() noexcept;
@@ -58,6 +61,8 @@ class ControlServer {
     };
 
     void on_connect(Readiness);
+    void accept_again();
+    void let_go() noexcept;
     void read(Client& client);
     void write(Client& client);
     void drop(Client& client);
@@ -71,6 +76,7 @@ class ControlServer {
     std::list<Client> clients_;
     std::list<Client> dead_;
     Watcher watcher_;
+    Timer again_;
     Task bury_;
 };
 

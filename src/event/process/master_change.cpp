@@ -120,7 +120,7 @@ void Master::take_new_paths() {
     }
     const std::string control = control_path(*current_->cycle);
     if (control == control_.path()) return;
-    if (control.empty()) return control_.close();
+    if (control.empty()) return control_.stop_listening();
     if (Result<void> listens = control_.listen(control); !listens) log().warn("{}", listens.error().message);
 }
 

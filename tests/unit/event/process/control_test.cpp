@@ -3,12 +3,17 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <thread>
+#include <utility>
+
+#include "core/net/address.hpp"
 
 namespace berth {
 
@@ -30,6 +35,8 @@ class ControlTest : public ::testing::Test {
     }
     void on_request(const ControlRequest& request) {
         asked_ = request.command;
+        client_ = request.client;
+        if (asked_ == "later") return;
         server_.answer(request.client, answer_, success_);
     }
     // Asks from a thread of its own while the loop runs here.
@@ -50,6 +57,7 @@ class ControlTest : public ::testing::Test {
     std::string folder_;
     std::string path_;
     std::string asked_;
+    std::uint64_t client_ = 0;
     std::string answer_;
     bool success_ = true;
 };
@@ -95,6 +103,38 @@ TEST_F(ControlTest, RenamedItAnswersAtItsNewPlace) {
     EXPECT_FALSE(ask_control(path_, "status", Duration(0)));
     path_ += ".oldbin";
     EXPECT_TRUE(ask("status"));
+}
+
+TEST_F(ControlTest, WhatIsNoSocketIsNotReplaced) {
+    const std::string file = folder_ + "/file";
+    std::ofstream(file) << "precious";
+    EXPECT_FALSE(server_.listen(file));
+    EXPECT_TRUE(std::filesystem::is_regular_file(file));
+    EXPECT_TRUE(ask("status"));
+}
+
+TEST_F(ControlTest, MovedItAnswersAtItsNewPlaceOnly) {
+    const std::string before = std::exchange(path_, path_ + ".moved");
+    ASSERT_TRUE(server_.listen(path_));
+    EXPECT_FALSE(std::filesystem::exists(before));
+    EXPECT_TRUE(ask("status"));
+}
+
+// Like `echo reload | nc -N`: the client has nothing more to say, but listens.
+TEST_F(ControlTest, AHalfClosedClientAndAClosedServerStillGetTheirAnswer) {
+    const FileDescriptor client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Address address = *Address::unix_path(path_);
+    ASSERT_EQ(::connect(client.get(), address.data(), address.length()), 0);
+    ASSERT_EQ(::send(client.get(), "later\n", 6, MSG_NOSIGNAL), 6);
+    ::shutdown(client.get(), SHUT_WR);
+    for (int i = 0; i < 500 && asked_.empty(); ++i) loop_->run_once(Duration(10));
+    ASSERT_EQ(asked_, "later");
+    for (int i = 0; i < 5; ++i) loop_->run_once(Duration(1));
+    server_.stop_listening();
+    EXPECT_EQ(server_.path(), "");
+    server_.answer(client_, "", true);
+    char answer[16];
+    EXPECT_EQ(::recv(client.get(), answer, sizeof answer, 0), 3);
 }
 
 TEST_F(ControlTest, NobodyListening) {

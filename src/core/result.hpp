@@ -10,7 +10,8 @@
 
 namespace berth {
 
-// What went wrong, in words that can be shown to a person. `code` is the errno behind it, 0 when there is none.
+// What went wrong, in words that can be shown to a person. `code` is the errno behind it, 0 when there is
+// none.
 struct Error {
     std::string message;
     int code = 0;
@@ -19,8 +20,8 @@ struct Error {
     explicit Error(std::string text, int error_number = 0) : message(std::move(text)), code(error_number) {}
 };
 
-// "open() "/x" failed (2: No such file or directory)": the form in which every failed system call is reported.
-// `error_number` is usually errno; `subject` (a path, an address) may be empty.
+// "open() "/x" failed (2: No such file or directory)": the form in which every failed system call is
+// reported. `error_number` is usually errno; `subject` (a path, an address) may be empty.
 Error system_error(std::string_view call, std::string_view subject, int error_number);
 
 // Either a T or an Error. Asking for the one that is not there is a bug and asserts.

@@ -29,8 +29,8 @@ class Diagnostics {
     std::size_t errors() const noexcept { return errors_; }
     const std::vector<Diagnostic>& all() const noexcept { return all_; }
 
-    // The whole report as a person reads it: for each finding "FILE:LINE:COL: error: MESSAGE", the line, the caret
-    // with its hint; at the end "FILE: N errors; configuration not applied" (`summary_file` names it).
+    // The whole report as a person reads it: for each finding "FILE:LINE:COL: error: MESSAGE", the line, the
+    // caret with its hint; at the end "FILE: N errors; configuration not applied" (`summary_file` names it).
     std::string report(std::string_view summary_file) const;
 
     // Takes over the texts that the findings point into, when their configuration is thrown away.

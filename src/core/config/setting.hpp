@@ -5,8 +5,8 @@
 
 namespace berth {
 
-// Constructed with its default. set() is what a directive does; inherit() is what an inner block does with the value
-// of the block around it; value() is what it came to.
+// Constructed with its default. set() is what a directive does; inherit() is what an inner block does with
+// the value of the block around it; value() is what it came to.
 template <class T>
 class Setting {
  public:

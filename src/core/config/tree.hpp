@@ -1,4 +1,5 @@
-// ConfigTree: what a configuration file says, before anything knows what it means. Both syntaxes parse into it.
+// ConfigTree: what a configuration file says, before anything knows what it means. Both syntaxes parse into
+// it.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ struct Source {
     Syntax syntax = Syntax::yaml;
 };
 
-// Where something stands: lines and columns count from 1, columns and lengths in bytes. `source` belongs to the
-// tree and lives as long as it.
+// Where something stands: lines and columns count from 1, columns and lengths in bytes. `source` belongs to
+// the tree and lives as long as it.
 struct Origin {
     const Source* source = nullptr;
     std::uint32_t line = 0;
@@ -27,7 +28,8 @@ struct Origin {
     std::uint32_t length = 0;
 };
 
-// One argument, after quotes and escapes are taken off. `quoted` remembers that there were quotes: `"if"` is text.
+// One argument, after quotes and escapes are taken off. `quoted` remembers that there were quotes: `"if"` is
+// text.
 struct Word {
     std::string text;
     Origin at;
@@ -43,8 +45,8 @@ struct Node {
     std::vector<Node> children;
 };
 
-// A configuration as written, includes resolved in place. Owns the text that every Origin points into; movable, and
-// Origins stay valid when it is moved.
+// A configuration as written, includes resolved in place. Owns the text that every Origin points into;
+// movable, and Origins stay valid when it is moved.
 struct ConfigTree {
     std::vector<std::unique_ptr<Source>> sources;
     Node root;  // nameless block; its children are the main context

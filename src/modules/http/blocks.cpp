@@ -21,7 +21,8 @@ void inherit_locations(Location& location, const ConfSet& outer, Loader& loader)
     for (Location* child : location.children) {
         child->internal_only |= location.internal_only;
         // An `if` answers as the location around it does, unless it says otherwise.
-        if (child->kind == Location::Kind::condition && child->content.run == nullptr) child->content = location.content;
+        if (child->kind == Location::Kind::condition && child->content.run == nullptr)
+            child->content = location.content;
         inherit_locations(*child, location.settings, loader);
     }
 }

@@ -15,7 +15,7 @@ namespace berth::http {
 namespace {
 
 constexpr int kTimedOut = 408;
-constexpr int kClientGone = 499;  // of requests whose client did not wait, in logs
+constexpr int kClientGone = 499;    // of requests whose client did not wait, in logs
 constexpr int kRequestsATurn = 16;  // of one connection, before others have their turn
 
 const ServerConf& server_conf(const Server& server) { return server.settings.get<ServerConf>(); }
@@ -31,8 +31,8 @@ std::unique_ptr<Session> open_http1(Connection& connection, Listener&, void* use
     const Callback<> refused(
         [](void* worker) { count(static_cast<Worker*>(worker)->row().bad_proxy_headers); },
         hosts.http->worker);
-    return std::make_unique<ProxyHeaderSession>(std::move(http), *server_conf(servers.default_server()).client_header_timeout,
-                                                refused);
+    return std::make_unique<ProxyHeaderSession>(
+        std::move(http), *server_conf(servers.default_server()).client_header_timeout, refused);
 }
 
 // The connection is gone, and with it whatever still worked on the request.
@@ -41,9 +41,7 @@ Http1::~Http1() { delete exchange_; }
 // Whose settings hold until a head says which server is meant.
 const Server& Http1::default_server() const { return hosts_.for_connection(connection()).default_server(); }
 
-void Http1::on_start() {
-    connection().deadline(*server_conf(default_server()).client_header_timeout);
-}
+void Http1::on_start() { connection().deadline(*server_conf(default_server()).client_header_timeout); }
 
 void Http1::on_readable() {
     switch (state_) {
@@ -138,6 +136,19 @@ void Http1::parse_head() {
     if (state_ == State::idle && in_begin_ < in_end_) connection().loop().post(next_);
 }
 
+// Whether the head announces chunks and the first one's line is still on its way: it is waited for like a
+// part of the head, so that a broken one is refused before any handler acts. Not when the client waits for
+// our word first.
+bool Http1::awaits_chunk_line() const {
+    const RequestHead& head = exchange_->request.parser().head();
+    if (!head.fields.has(KnownHeader::transfer_encoding)) return false;
+    const std::string_view bytes(in_.data() + in_begin_, head_end_ - in_begin_);
+    if (body_framing(head, bytes).kind != Framing::Kind::chunked) return false;
+    if (expectation(head, bytes) != Expect::none) return false;
+    const std::string_view rest(in_.data() + head_end_, in_end_ - head_end_);
+    return rest.size() <= ChunkedDecoder::kMaxLine && rest.find('\n') == rest.npos;
+}
+
 // False when the head is not complete.
 bool Http1::parse_one() {
     const bool new_head = state_ == State::idle;
@@ -147,7 +158,7 @@ bool Http1::parse_one() {
         const RequestParser::Status status = parser.feed({in_.data() + in_begin_, in_end_ - in_begin_});
         if (status == RequestParser::Status::done) {
             head_end_ = in_begin_ + static_cast<std::uint32_t>(parser.consumed());
-            break;
+            if (!awaits_chunk_line()) break;
         }
         if (status == RequestParser::Status::error) {
             head_end_ = in_end_;

@@ -57,6 +57,7 @@ class Http1 final : public Session, public Stream {
     bool receive_head();
     void parse_head();
     bool parse_one();
+    bool awaits_chunk_line() const;
     void dispatch(const Refusal& broken_head);
     Refusal prepare(Request& request, const AddressServers& servers, const Server*& server);
     void begin_exchange();

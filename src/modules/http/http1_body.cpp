@@ -66,7 +66,8 @@ bool Http1::body_too_large(Request& request) {
     const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
     if (limit == 0 || exchange_->body_taken <= limit || state_ != State::handling) return false;
     if (!close_after_) {
-        request.log_at(LogLevel::error, "client intended to send too large body: {} bytes", exchange_->body_taken);
+        request.log_at(LogLevel::error, "client intended to send too large body: {} bytes",
+                       exchange_->body_taken);
     }
     close_after_ = true;
     return true;
@@ -148,8 +149,8 @@ void Http1::send_continue(Request& request) {
     send_interim(request, 100, {});
 }
 
-// Reads to the end of a body that nobody wanted, so that the next request is found behind it; for lingering_time at the
-// most, and no more than client_max_body_size.
+// Reads to the end of a body that nobody wanted, so that the next request is found behind it; for
+// lingering_time at the most, and no more than client_max_body_size.
 void Http1::discard() {
     Request& request = exchange_->request;
     const LocationConf& conf = request.conf<LocationConf>();
@@ -172,7 +173,8 @@ void Http1::discard() {
 }
 
 void Http1::give_up_discarding(std::string_view why) {
-    exchange_->request.log_at(LogLevel::info, "the unread body of an answered request is not read to its end: {}", why);
+    exchange_->request.log_at(LogLevel::info,
+                              "the unread body of an answered request is not read to its end: {}", why);
     end();
 }
 

@@ -190,7 +190,8 @@ Flow Http1::flush() {
     const IoResult sent = connection().send(out_, kMostATurn);
     if (sent.failed()) {
         if (sent.error_number == EIO) {
-            request.log_at(LogLevel::alert, "a file became shorter while it was sent: the response is broken off");
+            request.log_at(LogLevel::alert,
+                           "a file became shorter while it was sent: the response is broken off");
         } else {
             request.log_at(LogLevel::info, "{}", system_error("send", {}, sent.error_number).message);
         }

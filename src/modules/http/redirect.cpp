@@ -43,7 +43,8 @@ std::string_view encoded(Arena& arena, std::string_view text) {
 // The first name of a server that is a host's: no wildcard, no regular expression.
 std::string_view plain_name(const Server& server) {
     for (const ServerName& name : server.names) {
-        if (!name.is_regex && !name.text.empty() && name.text.find('*') == std::string::npos && name.text[0] != '.') {
+        if (!name.is_regex && !name.text.empty() && name.text.find('*') == std::string::npos &&
+            name.text[0] != '.') {
             return name.text;
         }
     }

@@ -29,7 +29,8 @@ Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stre
     drained_.set();
 }
 
-// Coroutine frames first, then what modules keep in the arena, then this object: any of them may still look at it.
+// Coroutine frames first, then what modules keep in the arena, then this object: any of them may still look
+// at it.
 Request::~Request() {
     handler_work_.destroy();
     arena().release();
@@ -56,7 +57,9 @@ void Request::on_head(std::string_view bytes, const HttpConf& http) {
     request_uri_ = head_.target.in(bytes);
     if (head_.form == TargetForm::absolute) {
         // The path and the arguments, as if they alone had been sent.
-        request_uri_ = head_.path.empty() ? std::string_view("/") : bytes.substr(head_.path.begin, head_.target.end() - head_.path.begin);
+        request_uri_ = head_.path.empty()
+                           ? std::string_view("/")
+                           : bytes.substr(head_.path.begin, head_.target.end() - head_.path.begin);
     }
     args_ = head_.query.in(bytes);
     head_only_ = method_ == Method::head;

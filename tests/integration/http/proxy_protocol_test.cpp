@@ -20,12 +20,12 @@ TEST(ProxyProtocol, VersionOne) {
     Server server(kServer);
     Client client(server.port());
     EXPECT_EQ(body_after(client, "PROXY TCP4 192.0.2.1 198.51.100.2 1111 2222\r\n"),
-              "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|") << "who the client is does not change without realip";
+              "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|")
+        << "who the client is does not change without realip";
     // Once, not before each request.
     EXPECT_EQ(body_after(client, "").substr(0, 19), "127.0.0.1|192.0.2.1");
     Client six(server.port());
-    EXPECT_EQ(body_after(six, "PROXY TCP6 2001:db8::1 ::1 1 2\r\n"),
-              "127.0.0.1|2001:db8::1:1 ::1:2|");
+    EXPECT_EQ(body_after(six, "PROXY TCP6 2001:db8::1 ::1 1 2\r\n"), "127.0.0.1|2001:db8::1:1 ::1:2|");
     Client unknown(server.port());
     EXPECT_EQ(body_after(unknown, "PROXY UNKNOWN whatever\r\n").substr(0, 10), "127.0.0.1|");
 }
@@ -44,8 +44,7 @@ TEST(ProxyProtocol, VersionTwoByteByByte) {
                                std::string("\5\0\3abc\xEE\0\1z", 10);
     Client client(server.port());
     for (const char byte : header) ASSERT_TRUE(client.send({&byte, 1}));
-    EXPECT_EQ(body_after(client, ""),
-              "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|abcz");
+    EXPECT_EQ(body_after(client, ""), "127.0.0.1|192.0.2.1:1111 198.51.100.2:2222|abcz");
 }
 
 TEST(ProxyProtocol, WhatIsNoHeaderIsClosedWithALine) {

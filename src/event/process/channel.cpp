@@ -56,7 +56,8 @@ Channel::Channel(EventLoop& loop, FileDescriptor end, Callback<Message&> message
       fd_(std::move(end)),
       message_(message),
       closed_(closed),
-      watcher_(Callback<Readiness>::to<&Channel::on_ready>(*this), fd_.get()) {}
+      watcher_(Callback<Readiness>::to<&Channel::on_ready>(*this), fd_.get()),
+      more_(Callback<>::to<&Channel::read_some>(*this)) {}
 
 Result<void> Channel::start() { return loop_.watch(watcher_, Trigger::edge); }
 
@@ -109,13 +110,15 @@ Channel::Sent Channel::transmit(std::string_view bytes, int fd) {
 
 void Channel::on_ready(Readiness readiness) {
     if (readiness.writable) flush();
-    if (!readiness.readable || !fd_) return;
+    if (readiness.readable) read_some();
+}
+
+void Channel::read_some() {
     for (unsigned i = 0; i < kBatch; ++i) {
         if (!receive()) return;
     }
     // The rest in the next turn: a busy channel must not hold up the others.
-    loop_.unwatch(watcher_);
-    static_cast<void>(loop_.watch(watcher_, Trigger::edge));
+    loop_.post(more_);
 }
 
 void Channel::read_rest() {
@@ -172,6 +175,7 @@ void Channel::lost() {
 
 void Channel::close() noexcept {
     watcher_.unwatch();
+    more_.cancel();
     fd_.reset();
     queue_.clear();
 }

@@ -76,6 +76,7 @@ class Channel {
     void on_ready(Readiness readiness);
     bool receive();
     void flush();
+    void read_some();
     void lost();
 
     EventLoop& loop_;
@@ -86,6 +87,7 @@ class Channel {
     std::uint64_t ignored_ = 0;
     std::uint64_t lost_descriptors_ = 0;
     Watcher watcher_;
+    Task more_;
 };
 
 }  // namespace berth

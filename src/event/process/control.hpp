@@ -86,8 +86,8 @@ struct ControlAnswer {
 };
 
 // Asks the server that listens on `path` and waits for its answer, at most `timeout` (negative: as long as it
-// takes). An error means that there is no such server or it went away; code ENOENT or ECONNREFUSED: nobody
-// listens.
+// takes). An error means that there is no such server or it went away; with code ETIMEDOUT or ECONNRESET it
+// may have got the question, with any other it has not.
 Result<ControlAnswer> ask_control(const std::string& path, std::string_view command, Duration timeout);
 
 }  // namespace berth

@@ -31,14 +31,17 @@ std::string word_of(const ConfigTree& tree, std::string_view name) {
     return found;
 }
 
-RunningServer find_server(const CycleOptions& options) {
+// The report of a configuration that cannot be read so far that it names its pid file: whatever runs by the
+// default one may be another server.
+Result<RunningServer> find_server(const CycleOptions& options) {
     const Cycle paths(options);
     ConfigTree tree;
-    Diagnostics ignored;
-    static_cast<void>(
-        read_config(paths.conf_file(), options.extra_directives, Grammar::instance(), tree, ignored));
+    Diagnostics findings;
+    const bool read =
+        read_config(paths.conf_file(), options.extra_directives, Grammar::instance(), tree, findings);
     RunningServer server;
     const std::string pid = word_of(tree, "pid");
+    if (!read && pid.empty()) return Error(findings.report(paths.conf_file()));
     server.pid_file = paths.below_prefix(pid.empty() ? BERTH_PID_PATH : pid);
     const std::string control = word_of(tree, "control");
     if (control.empty()) {
@@ -74,15 +77,21 @@ int send_signal(const RunningServer& server, const std::string& command) {
 }  // namespace
 
 int tell_running_server(const CycleOptions& options, const std::string& command) {
-    const RunningServer server = find_server(options);
+    const Result<RunningServer> found = find_server(options);
+    if (!found) {
+        std::fputs(found.error().message.c_str(), stderr);
+        return 1;
+    }
+    const RunningServer& server = *found;
     if (server.control.empty()) return send_signal(server, command);
     // Loading takes as long as it takes; the rest is answered at once.
     Result<ControlAnswer> answer =
         ask_control(server.control, command, command == "reload" ? Duration(-1) : kShort);
     if (!answer) {
+        // Only who has understood the question can be asked by a signal a second time.
         const int code = answer.error().code;
-        const bool nobody = code == ENOENT || code == ECONNREFUSED;
-        return nobody ? send_signal(server, command) : complain(answer.error().message);
+        const bool asked = code == ETIMEDOUT || code == ECONNRESET;
+        return asked ? complain(answer.error().message) : send_signal(server, command);
     }
     std::fputs(answer->text.c_str(), answer->success ? stdout : stderr);
     return answer->success ? 0 : 1;

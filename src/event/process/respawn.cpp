@@ -12,8 +12,11 @@ Duration RespawnPolicy::died(TimePoint now, std::optional<Duration> ready_for) {
         while (now - young_.front() > kWindow) young_.pop_front();
         failure = young_.size() > kTolerated;
     }
-    if (failures_ > 0 && now - last_failure_ > last_delay_ + kWindow) failures_ = 0;
     if (!failure) return Duration(0);
+    if (const TimePoint waits_until = last_failure_ + last_delay_; failures_ > 0 && now < waits_until) {
+        return std::chrono::ceil<Duration>(waits_until - now);
+    }
+    if (failures_ > 0 && now - last_failure_ > last_delay_ + kWindow) failures_ = 0;
 
     Duration wait = delay_.first;
     for (unsigned i = 0; i < failures_ && wait < delay_.longest; ++i) wait = std::max(wait * 2, kStep);

@@ -23,7 +23,8 @@ class RespawnPolicy {
     void configure(RespawnDelay delay) noexcept { delay_ = delay; }
 
     // A worker died that nobody had asked to end; `ready_for` is how long it had been ready, nothing when it
-    // never was. Returns the wait before its replacement.
+    // never was. Returns the wait before its replacement. Deaths during a wait join it: the workers of one
+    // round that all die are one failure.
     Duration died(TimePoint now, std::optional<Duration> ready_for);
 
     // Deaths in a row that counted against the workers; 0 when there is no back-off.

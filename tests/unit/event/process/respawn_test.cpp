@@ -20,19 +20,34 @@ TEST(RespawnPolicyTest, ReplacesAtOnceWhatHadServed) {
 
 TEST(RespawnPolicyTest, BacksOffWhenNoneGetsReady) {
     RespawnPolicy policy;
-    EXPECT_EQ(policy.died(kStart, std::nullopt), Duration(0));
-    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(100));
-    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(200));
-    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(400));
-    for (int i = 0; i < 10; ++i) policy.died(kStart, std::nullopt);
-    EXPECT_EQ(policy.died(kStart, std::nullopt), seconds(10));
+    TimePoint now = kStart;
+    auto dies_after_its_wait = [&] {
+        const Duration wait = policy.died(now, std::nullopt);
+        now += wait;
+        return wait;
+    };
+    EXPECT_EQ(dies_after_its_wait(), Duration(0));
+    EXPECT_EQ(dies_after_its_wait(), milliseconds(100));
+    EXPECT_EQ(dies_after_its_wait(), milliseconds(200));
+    EXPECT_EQ(dies_after_its_wait(), milliseconds(400));
+    for (int i = 0; i < 10; ++i) dies_after_its_wait();
+    EXPECT_EQ(dies_after_its_wait(), seconds(10));
+}
+
+TEST(RespawnPolicyTest, DeathsDuringAWaitJoinIt) {
+    RespawnPolicy policy({milliseconds(300), seconds(10)});
+    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(300));
+    EXPECT_EQ(policy.died(kStart + milliseconds(50), std::nullopt), milliseconds(250));
+    EXPECT_EQ(policy.died(kStart + milliseconds(100), std::nullopt), milliseconds(200));
+    EXPECT_EQ(policy.failures(), 1U);
+    EXPECT_EQ(policy.died(kStart + milliseconds(300), std::nullopt), milliseconds(600));
 }
 
 TEST(RespawnPolicyTest, BeginsWithTheConfiguredDelayAndEndsAtItsMaximum) {
     RespawnPolicy policy({milliseconds(300), milliseconds(700)});
     EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(300));
-    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(600));
-    EXPECT_EQ(policy.died(kStart, std::nullopt), milliseconds(700));
+    EXPECT_EQ(policy.died(kStart + milliseconds(300), std::nullopt), milliseconds(600));
+    EXPECT_EQ(policy.died(kStart + milliseconds(900), std::nullopt), milliseconds(700));
 }
 
 TEST(RespawnPolicyTest, ToleratesFiveYoungDeathsInTenSeconds) {

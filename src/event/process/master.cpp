@@ -167,6 +167,7 @@ void Master::tick() {
 
 void Master::reopen() {
     log().notice("reopening logs");
+    reopen_again_ = reload_ != nullptr || candidate_ != nullptr;
     auto& files = current_->cycle->own<RuntimeFiles>();
     Result<void> logs = log().reopen();
     if (!logs) log().emerg("{}", logs.error().message);
@@ -194,8 +195,13 @@ void Master::start_worker(unsigned slot) {
     Result<void> spawned = workers_.spawn(*current_, slot);
     if (spawned) return;
     log().alert("{}", spawned.error().message);
+    start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), slot);
+}
+
+// Who waits already does not wait longer because of another.
+void Master::start_worker_after(Duration wait, unsigned slot) {
     missing_.push_back(slot);
-    respawn_timer_.start(loop_, std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep));
+    if (!respawn_timer_.armed()) respawn_timer_.start(loop_, wait);
 }
 
 void Master::on_worker_ready(WorkerHandle& worker) {
@@ -237,8 +243,7 @@ void Master::replace(WorkerHandle& worker) {
     if (wait == Duration(0)) return start_worker(slot);
     log().warn("worker {} died early, {} times now: its replacement waits {} ms", slot, respawn_.failures(),
                wait.count());
-    missing_.push_back(slot);
-    respawn_timer_.start(loop_, wait);
+    start_worker_after(wait, slot);
 }
 
 void Master::respawn_missing() {
@@ -256,6 +261,7 @@ void Master::add_worker() {
 void Master::remove_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ <= 1) return;
     --wanted_;
+    std::erase_if(missing_, [&](unsigned slot) { return slot >= wanted_; });
     for (auto& worker : workers_.all()) {
         const WorkerIdentity& is = worker->identity();
         if (is.generation == current_->number() && is.slot >= wanted_ && !worker->asked()) {
@@ -270,6 +276,12 @@ void Master::stop_workers() {
     workers_stopped_ = true;
     missing_.clear();
     log().notice("stopping the workers; SIGHUP starts them again");
+    // Reloads that were asked for before this are given up with the one that is under way.
+    reload_again_ = false;
+    clients_.insert(clients_.end(), next_clients_.begin(), next_clients_.end());
+    next_clients_.clear();
+    if (candidate_ != nullptr) reject("the workers were told to stop");
+    give_up_reload_ = reload_ != nullptr;
     workers_.drain_all(Drain::politely);
 }
 

@@ -53,6 +53,7 @@ class Master {
     void on_worker_stuck(WorkerHandle& worker);
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);
+    void start_worker_after(Duration wait, unsigned slot);
     void respawn_missing();
     void in_child(Generation& own);
 
@@ -103,6 +104,8 @@ class Master {
     std::vector<std::uint64_t> clients_;       // of the control socket, waiting for this reload
     std::vector<std::uint64_t> next_clients_;  // for the one after it
     bool reload_again_ = false;
+    bool reopen_again_ = false;    // logs that are being opened may have been rotated meanwhile
+    bool give_up_reload_ = false;  // the workers were stopped while it was loading
 
     Child new_binary_;
 };

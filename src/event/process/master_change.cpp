@@ -37,6 +37,7 @@ void Master::reload(std::uint64_t client) {
 void Master::on_loaded() {
     std::unique_ptr<Reload> loaded = std::move(reload_);
     if (ending_ != Ending::no) return finish_when_empty();
+    if (std::exchange(give_up_reload_, false)) return reject("the workers were told to stop");
     const LoadReport& report = loaded->report();
     for (const std::string& line : report.lines) {
         log().at(report.failed ? LogLevel::emerg : LogLevel::warn, nullptr, "{}", line);
@@ -100,6 +101,7 @@ void Master::reject(const std::string& why) {
 void Master::on_ready_limit() { reject("the new workers are not ready in time"); }
 
 void Master::end_reload(const std::string& text, bool success) {
+    if (std::exchange(reopen_again_, false) && success) reopen();
     for (const std::uint64_t client : std::exchange(clients_, {})) control_.answer(client, text, success);
     if (!std::exchange(reload_again_, false)) return;
     clients_ = std::exchange(next_clients_, {});

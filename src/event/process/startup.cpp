@@ -152,8 +152,8 @@ int go_to_background(Server& server) {
 }  // namespace
 
 int serve(Program& program, std::unique_ptr<Generation> first) {
-    const std::string inherited = take_inheritance();
-    program.inherited = !inherited.empty();
+    const std::optional<std::string> inherited = take_inheritance();
+    program.inherited = inherited.has_value();
     Generation& generation = *first;
     Server server{program,
                   std::move(first),
@@ -169,8 +169,8 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
                                             server.pid_name));
     }
     if (program.inherited) {
-        server.log.notice("using inherited sockets from \"{}\"", inherited);
-        if (Result<void> taken = server.listeners.inherit(inherited); !taken) {
+        server.log.notice("using inherited sockets from \"{}\"", *inherited);
+        if (Result<void> taken = server.listeners.inherit(*inherited); !taken) {
             server.log.warn("{}", taken.error().message);
         }
     }

@@ -44,9 +44,10 @@ Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listen
     return pid;
 }
 
-std::string take_inheritance() {
+std::optional<std::string> take_inheritance() {
     const char* value = ::getenv(kInheritedVariable);
-    std::string text = value != nullptr ? value : "";
+    if (value == nullptr) return std::nullopt;
+    std::string text = value;
     ::unsetenv(kInheritedVariable);
     return text;
 }

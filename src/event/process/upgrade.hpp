@@ -1,6 +1,7 @@
 // Upgrade: a new binary takes the listening sockets over while this one goes on.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/result.hpp"
@@ -18,7 +19,8 @@ inline constexpr const char* kOldSuffix = ".oldbin";
 // the main thread.
 Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners);
 
-// What the variable says, which is then removed, so that nobody else inherits it.
-std::string take_inheritance();
+// What the variable says, which is then removed, so that nobody else inherits it. Nothing when there is none:
+// this process was not started by start_new_binary(). Empty: it was, but there is nothing to inherit.
+std::optional<std::string> take_inheritance();
 
 }  // namespace berth

@@ -1,6 +1,7 @@
 // The error log: lines, sinks, and the folding of repeats.
 #include "core/log/log.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -11,7 +12,7 @@
 #include <ctime>
 #include <iterator>
 
-#include "core/system/access.hpp"
+#include "core/log/log_file.hpp"
 #include "core/text/escape.hpp"
 #include "core/time/clock.hpp"
 
@@ -41,12 +42,6 @@ constexpr int kPatienceMs = 50;
 constexpr std::uint64_t kStuckMs = 1000;
 constexpr std::string_view kCut = "...";
 constexpr std::size_t kJsonMessageEnd = Log::kMaxLine - 512;  // what is left is for the fields
-
-Result<FileDescriptor> open_log(std::string_view path) {
-    OpenHow how;
-    how.flags = O_WRONLY | O_APPEND | O_CREAT;
-    return open_file(path, how);
-}
 
 std::uint64_t hash_of(LogLevel level, std::string_view text) noexcept {
     return std::hash<std::string_view>{}(text)*31 + static_cast<std::uint64_t>(level);
@@ -121,7 +116,8 @@ void LogFields::add_quoted(std::string_view name, std::string_view value) {
 
 bool Log::Sink::write(std::string_view line) noexcept {
     const int fd = descriptor();
-    // A pipe that is ready takes a whole line at once, so this wait is the only one there can be.
+    // A pipe that is ready takes a whole line at once, so this wait is the only one there can be (standard
+    // error, which is not ours to make non-blocking, has others who write to it, too).
     if (!regular) {
         const bool stuck = monotonic_ms() < stuck_until.load(std::memory_order_relaxed);
         pollfd ready{fd, POLLOUT, 0};
@@ -152,7 +148,7 @@ Result<void> Log::add(const LogTarget& target) {
         static_cast<void>(sink->syslog->open());
     } else {
         if (target.kind == LogTarget::Kind::file) {
-            auto file = open_log(target.path);
+            auto file = open_log_file(target.path);
             if (!file) return file.error();
             sink->file = *std::move(file);
         }
@@ -178,7 +174,7 @@ Result<void> Log::reopen() {
     Result<void> outcome;
     for (const auto& sink : sinks_) {
         if (sink->target.kind != LogTarget::Kind::file) continue;
-        auto fresh = open_log(sink->target.path);
+        auto fresh = open_log_file(sink->target.path);
         if (!fresh) {
             outcome = fresh.error();
             continue;

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "core/system/access.hpp"
+#include "core/log/log_file.hpp"
 #include "core/system/process_title.hpp"
 #include "event/process/runtime_files.hpp"
 #include "event/process/startup.hpp"
@@ -178,9 +178,7 @@ void Master::reopen() {
     std::vector<std::string> paths = log().paths();
     for (const auto& file : files.logs) paths.push_back(file.path);
     for (const std::string& path : paths) {
-        OpenHow how;
-        how.flags = O_WRONLY | O_APPEND | O_CREAT;
-        Result<FileDescriptor> file = open_file(path, how);
+        Result<FileDescriptor> file = open_log_file(path);
         if (file) workers_.send_all(MessageType::reopen, path, file->get());
     }
 }

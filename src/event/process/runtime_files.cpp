@@ -9,19 +9,13 @@
 
 #include "core/cycle.hpp"
 #include "core/log/error_log_module.hpp"
+#include "core/log/log_file.hpp"
 #include "core/module.hpp"
-#include "core/system/access.hpp"
 #include "event/process/process_conf.hpp"
 
 namespace berth {
 
 namespace {
-
-Result<FileDescriptor> open_log(const std::string& path) {
-    OpenHow how;
-    how.flags = O_WRONLY | O_APPEND | O_CREAT;
-    return open_file(path, how);
-}
 
 // Like mkdir -p: the folder itself 0700 and the workers' own, what is above it for everybody to pass.
 Result<void> make_folder(const std::string& path, const RunAs* owner) {
@@ -71,7 +65,7 @@ Result<void> RuntimeFiles::open(const Cycle& cycle) {
 Result<void> RuntimeFiles::reopen(const Cycle&) {
     Result<void> outcome;
     for (LogFile& file : logs) {
-        Result<FileDescriptor> opened = open_log(file.path);
+        Result<FileDescriptor> opened = open_log_file(file.path);
         if (opened) {
             file.fd = *std::move(opened);
         } else {

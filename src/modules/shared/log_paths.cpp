@@ -12,7 +12,7 @@ namespace {
 
 Result<FileDescriptor> open_for_appending(std::string_view path, bool on_loop) {
     OpenHow how;
-    how.flags = O_WRONLY | O_APPEND | (on_loop ? 0 : O_CREAT);
+    how.flags = O_WRONLY | O_APPEND | O_NONBLOCK | (on_loop ? 0 : O_CREAT);
     how.cached_only = on_loop;
     return open_file(path, how);
 }

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <climits>
 
 namespace berth {
 
@@ -18,11 +19,21 @@ void LostLines::add(std::string_view path, int error_number) noexcept {
               count_);
 }
 
-int append_to_file(int fd, std::string_view bytes, bool may_block) noexcept {
+namespace {
+
+std::size_t next_piece(std::string_view bytes) noexcept {
+    if (bytes.size() <= PIPE_BUF) return bytes.size();
+    const std::size_t end = bytes.substr(0, PIPE_BUF).rfind('\n');
+    return end == bytes.npos ? PIPE_BUF : end + 1;
+}
+
+}  // namespace
+
+int append_to_file(int fd, std::string_view bytes, bool pipe) noexcept {
     while (!bytes.empty()) {
         pollfd room{fd, POLLOUT, 0};
-        if (may_block && ::poll(&room, 1, 0) == 0) return EAGAIN;
-        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        if (pipe && ::poll(&room, 1, 0) == 0) return EAGAIN;
+        const ssize_t written = ::write(fd, bytes.data(), pipe ? next_piece(bytes) : bytes.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return errno;
         bytes.remove_prefix(static_cast<std::size_t>(written));

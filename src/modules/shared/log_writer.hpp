@@ -37,9 +37,10 @@ class LostLines {
     std::uint64_t count_ = 0;
 };
 
-// Appends all of `bytes` to a descriptor with as few calls as possible. Returns 0 or errno; EAGAIN for a pipe
-// that is full.
-int append_to_file(int fd, std::string_view bytes, bool may_block) noexcept;
+// Appends all of `bytes` to a descriptor with as few calls as possible. Returns 0 or errno. `pipe`: it may be
+// one, and gets the bytes in pieces of whole lines that it takes at once or not at all (PIPE_BUF, pipe(7));
+// EAGAIN when it is full.
+int append_to_file(int fd, std::string_view bytes, bool pipe) noexcept;
 
 class LogWriter {
  public:

@@ -90,7 +90,7 @@ void Master::reject(const std::string& why) {
     if (candidate_ != nullptr) {
         log().emerg("{}", why);
         workers_.kill(candidate_->number());
-        listeners_.retire(current_->cycle->conf<Listening>(), shares_sockets());
+        listeners_.retire(current_->cycle->conf<Listening>());  // what was bound for the candidate alone
         listeners_.forget();
         candidate_.reset();
     }

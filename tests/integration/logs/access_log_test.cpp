@@ -1,4 +1,5 @@
 // Access logs of a real server: formats, places, buffers.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -218,6 +219,22 @@ TEST(AccessLog, WrongOnesAreReported) {
         EXPECT_EQ(result.code, 1) << statement;
         EXPECT_NE(result.err.find(message), std::string::npos) << statement << "\n" << result.err;
     }
+}
+
+// Nobody reads the pipe: its lines are lost and told, the requests are answered.
+TEST(AccessLog, AFullPipeStopsNobody) {
+    ServerOptions options;
+    options.start = false;
+    Server server(http("log_format f '$request_uri'; access_log {dir}/pipe f;"), options);
+    const std::string path = server.folder() / "pipe";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0666), 0);
+    const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ASSERT_GE(reader, 0);
+    ::fcntl(reader, F_SETPIPE_SZ, 4096);
+    ASSERT_TRUE(server.start()) << server.err();
+    for (int i = 0; i < 8; ++i) EXPECT_EQ(fetch(server.port(), "/" + std::string(1000, 'x')).status, 200);
+    EXPECT_TRUE(server.wait_log("access log writes were lost"));
+    ::close(reader);
 }
 
 TEST(AccessLog, SyslogIsSentDatagrams) {

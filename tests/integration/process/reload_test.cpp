@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
@@ -20,6 +22,16 @@ std::string config(std::string_view text, std::string_view more = "") {
 
 unsigned long_run(unsigned shortly, unsigned long_one) {
     return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+}
+
+// What the descriptors of a process stand for.
+std::vector<std::string> open_files(pid_t pid) {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+        std::error_code gone;
+        files.push_back(std::filesystem::read_symlink(entry.path(), gone).string());
+    }
+    return files;
 }
 
 TEST(ReloadTest, UnderLoadNothingFailsAndNothingIsClosedWithoutNotice) {
@@ -71,6 +83,46 @@ TEST(ReloadTest, AFifoAsIncludeIsRefusedAndNotWaitedFor) {
     EXPECT_NE(result.err.find("is not a regular file"), std::string::npos) << result.err;
     server.signal(SIGTERM);
     EXPECT_EQ(server.wait_exit(), 0);
+}
+
+TEST(ReloadTest, TheOneThatTurnsTheControlSocketOffIsStillAnswered) {
+    Server server(config("one"));
+    server.set_config(config("two", "control off;"));
+    Client client = Client::unix_socket(server.folder() / "berth.pid.control");
+    ASSERT_TRUE(client.send("reload\n"));
+    client.shutdown_write();
+    const std::string answer = client.read_all();
+    EXPECT_TRUE(answer.ends_with("| generation 2 active\nok\n")) << answer;
+    EXPECT_FALSE(server.folder().has("berth.pid.control"));
+    EXPECT_EQ(fetch(server.port(), "/").body, "two");
+}
+
+// A folder or disk of an old log can be taken away once its workers are gone.
+TEST(ReloadTest, NewWorkersHoldNoLogsOfTheOldConfiguration) {
+    Server server(config("one", "error_log first.log;"));
+    server.set_config(config("two", "error_log second.log;"));
+    ASSERT_EQ(server.reload().code, 0);
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    for (const std::string& file : open_files(server.workers().front())) {
+        EXPECT_FALSE(file.ends_with("/first.log")) << file;
+    }
+}
+
+TEST(ReloadTest, AfterRotationNobodyHoldsTheOldLog) {
+    Server server("error_log error.log notice;\n" + config("one"));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    std::filesystem::rename(server.folder() / "error.log", server.folder() / "old.log");
+    ASSERT_EQ(server.command({"-s", "reopen"}).code, 0);
+    auto old_log_is_held = [&] {
+        for (const pid_t pid : server.workers()) {
+            for (const std::string& file : open_files(pid)) {
+                if (file.ends_with("/old.log")) return true;
+            }
+        }
+        return false;
+    };
+    EXPECT_TRUE(eventually([&] { return !old_log_is_held(); }));
 }
 
 TEST(ReloadTest, AnAddressInUseChangesNothing) {

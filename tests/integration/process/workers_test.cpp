@@ -44,6 +44,29 @@ TEST(WorkersTest, KilledOnesAreReplacedAndNoConnectionIsRefused) {
     EXPECT_EQ(occurrences(server.error_log(), "exited on signal 9"), 3U);
 }
 
+// The kernel wakes the first worker of the queue; when that one is full, the others have to serve.
+TEST(WorkersTest, OneThatIsFullPassesOn) {
+    Server server("events { worker_connections 4; }\n" + std::string(kConfig));
+    ASSERT_TRUE(has_workers(server, 2));
+    std::vector<Client> clients;
+    for (int i = 0; i < 6; ++i) {
+        Client& client = clients.emplace_back(server.port());
+        ASSERT_TRUE(client.get("/"));
+        EXPECT_EQ(client.read_response().body, "hello") << i;
+    }
+}
+
+TEST(WorkersTest, StoppedDuringAReloadTheyStayStopped) {
+    Server server(kConfig);
+    ASSERT_TRUE(has_workers(server, 2));
+    server.signal(SIGHUP);
+    server.signal(SIGWINCH);
+    ASSERT_TRUE(server.wait_log("stopping the workers"));
+    EXPECT_TRUE(eventually([&] { return server.workers().empty(); }));
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(has_workers(server, 2));
+}
+
 TEST(WorkersTest, OneThatIsTerminatedByHandIsReplaced) {
     Server server(kConfig);
     ASSERT_TRUE(has_workers(server, 2));

@@ -146,7 +146,7 @@ bool Http1::awaits_chunk_line() const {
     if (body_framing(head, bytes).kind != Framing::Kind::chunked) return false;
     if (expectation(head, bytes) != Expect::none) return false;
     const std::string_view rest(in_.data() + head_end_, in_end_ - head_end_);
-    return rest.size() <= ChunkedDecoder::kMaxLine && rest.find('\n') == rest.npos;
+    return !rest.empty() && rest.size() <= ChunkedDecoder::kMaxLine && rest.find('\n') == rest.npos;
 }
 
 // False when the head is not complete.

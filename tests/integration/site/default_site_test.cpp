@@ -34,8 +34,9 @@ TEST_P(DefaultSite, IsValidAndServes) {
     std::filesystem::copy(source_folder() + "/conf", site.folder() / "conf",
                           std::filesystem::copy_options::recursive);
     std::filesystem::copy(source_folder() + "/conf/mime.types", site.folder() / "mime.types");
+    const std::string shipped = content_of(source_folder() + "/conf/" + name);
     site.set_config(
-        replaced(content_of(source_folder() + "/conf/" + name), "8080", std::to_string(site.port())));
+        replaced(replaced(shipped, "8080", std::to_string(site.port())), "logs/berth.pid", "berth.pid"));
     ASSERT_TRUE(site.start()) << site.err() << site.error_log();
     const Response page = fetch(site.port(), "/");
     EXPECT_EQ(page.status, 200);

@@ -136,7 +136,7 @@ void Http1::parse_head() {
     if (state_ == State::idle && in_begin_ < in_end_) connection().loop().post(next_);
 }
 
-// Whether the head announces chunks and the first one's line is still on its way: it is waited for like a
+// Whether the head announces chunks and the first one's line has come in part: the rest is waited for like a
 // part of the head, so that a broken one is refused before any handler acts. Not when the client waits for
 // our word first.
 bool Http1::awaits_chunk_line() const {

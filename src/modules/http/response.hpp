@@ -48,8 +48,13 @@ class OutFields {
     void erase_if(Match match);
 
     Arena& arena_;
-    OutField inline_[kInline];
-    OutField* data_ = inline_;
+    // Not filled with anything before it is used: every response has one.
+    union Inline {
+        Inline() noexcept {}
+        OutField fields[kInline];
+    };
+    Inline inline_;
+    OutField* data_ = inline_.fields;
     std::size_t size_ = 0;
     std::size_t capacity_ = kInline;
 };

@@ -10,9 +10,9 @@ namespace berth::http {
 
 void FieldList::add(const HeaderField& field) {
     assert(size_ < kMax);
-    if (size_ == kInline && data_ == inline_.data()) {
+    if (size_ == kInline && data_ == inline_.fields) {
         if (!spilled_) spilled_ = std::make_unique<HeaderField[]>(kMax);
-        std::copy(inline_.begin(), inline_.end(), spilled_.get());
+        std::copy_n(inline_.fields, kInline, spilled_.get());
         data_ = spilled_.get();
     }
     data_[size_++] = field;
@@ -22,7 +22,7 @@ void FieldList::add(const HeaderField& field) {
 
 void FieldList::clear() noexcept {
     size_ = 0;
-    data_ = inline_.data();
+    data_ = inline_.fields;
     first_.fill(0);
 }
 

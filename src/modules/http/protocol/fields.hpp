@@ -75,9 +75,14 @@ class FieldList {
     const HeaderField* find(std::string_view name, std::string_view buffer) const noexcept;
 
  private:
-    std::array<HeaderField, kInline> inline_;
+    // Not filled with anything before it is used: every request makes one.
+    union Inline {
+        Inline() noexcept {}
+        HeaderField fields[kInline];
+    };
+    Inline inline_;
     std::unique_ptr<HeaderField[]> spilled_;  // kMax of them
-    HeaderField* data_ = inline_.data();
+    HeaderField* data_ = inline_.fields;
     std::size_t size_ = 0;
     std::array<std::uint8_t, kKnownHeaderCount> first_{};  // index + 1 by id
 };

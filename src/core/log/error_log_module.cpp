@@ -10,8 +10,6 @@
 
 namespace berth {
 
-namespace {
-
 void take_error_log(Loader& loader, const Node& node, Setting<std::vector<LogTarget>>& into) {
     std::vector<std::string_view> words;
     for (const Word& word : node.args) words.push_back(word.text);
@@ -21,11 +19,11 @@ void take_error_log(Loader& loader, const Node& node, Setting<std::vector<LogTar
     into.edit().push_back(*std::move(target));
 }
 
+namespace {
+
 constexpr Directive directives[] = {
     rows::repeatable(rows::custom<&ErrorLogConf::targets, take_error_log>(
-        "error_log", in_main, {1, 3},
-        "PATH | stderr | syslog:… [debug | info | notice | warn | error | crit | alert | emerg] "
-        "[format=json]",
+        "error_log", in_main, {1, 3}, kErrorLogUsage,
         "Where errors are logged, and from which level on. Written several times, each line goes to all.")),
 };
 

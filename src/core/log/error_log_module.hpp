@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/config/setting.hpp"
@@ -10,11 +11,19 @@
 namespace berth {
 
 class Cycle;
+class Loader;
+struct Node;
 
 // Global.
 struct ErrorLogConf {
     Setting<std::vector<LogTarget>> targets;  // paths absolute; unset: -e, or the built-in path
 };
+
+// The arguments of error_log, in whatever block: adds the target, its path absolute; problems are reported.
+void take_error_log(Loader& loader, const Node& node, Setting<std::vector<LogTarget>>& into);
+
+inline constexpr std::string_view kErrorLogUsage =
+    "PATH | stderr | syslog:… [debug | info | notice | warn | error | crit | alert | emerg] [format=json]";
 
 // Opens the error log of a configuration into `log`, which is empty: what `error_log` names, else the path of
 // -e, else the built-in one. An error leaves it half open.

@@ -21,14 +21,18 @@ namespace berth {
 struct Log::Sink {
     LogTarget target;
     FileDescriptor file;
+    const FileDescriptor* borrowed = nullptr;  // somebody else's file, who also reopens it
     std::unique_ptr<SyslogSocket> syslog;
     std::atomic<bool> regular{true};  // a write to a regular file does not wait for a reader
     std::atomic<std::uint64_t> stuck_until{
         0};  // until then (monotonic_ms) nobody waits for this reader again
 
     int descriptor() const noexcept {
-        return target.kind == LogTarget::Kind::standard_error ? STDERR_FILENO : file.get();
+        if (target.kind == LogTarget::Kind::standard_error) return STDERR_FILENO;
+        return borrowed != nullptr ? borrowed->get() : file.get();
     }
+    // A file that this log has opened itself.
+    bool own_file() const noexcept { return target.kind == LogTarget::Kind::file && borrowed == nullptr; }
     void look() noexcept {
         struct stat status {};
         regular = ::fstat(descriptor(), &status) == 0 && S_ISREG(status.st_mode);
@@ -159,6 +163,15 @@ Result<void> Log::add(const LogTarget& target) {
     return {};
 }
 
+void Log::add_borrowed(const LogTarget& target, const FileDescriptor& file) {
+    auto sink = std::make_unique<Sink>();
+    sink->target = target;
+    sink->borrowed = &file;
+    sink->look();
+    level_ = std::max(level_, target.level);
+    sinks_.push_back(std::move(sink));
+}
+
 void Log::clear() {
     report_repeats(-1);
     abandon();
@@ -173,7 +186,7 @@ void Log::abandon() noexcept {
 Result<void> Log::reopen() {
     Result<void> outcome;
     for (const auto& sink : sinks_) {
-        if (sink->target.kind != LogTarget::Kind::file) continue;
+        if (!sink->own_file()) continue;
         auto fresh = open_log_file(sink->target.path);
         if (!fresh) {
             outcome = fresh.error();
@@ -189,7 +202,7 @@ Result<void> Log::reopen() {
 
 void Log::adopt(std::string_view path, FileDescriptor descriptor) {
     for (const auto& sink : sinks_) {
-        if (sink->target.kind != LogTarget::Kind::file || sink->target.path != path) continue;
+        if (!sink->own_file() || sink->target.path != path) continue;
         ::dup3(descriptor.get(), sink->file.get(), O_CLOEXEC);
         sink->look();
     }
@@ -198,14 +211,14 @@ void Log::adopt(std::string_view path, FileDescriptor descriptor) {
 std::vector<std::string> Log::paths() const {
     std::vector<std::string> paths;
     for (const auto& sink : sinks_) {
-        if (sink->target.kind == LogTarget::Kind::file) paths.push_back(sink->target.path);
+        if (sink->own_file()) paths.push_back(sink->target.path);
     }
     return paths;
 }
 
 int Log::first_file() const noexcept {
     for (const auto& sink : sinks_) {
-        if (sink->target.kind == LogTarget::Kind::file) return sink->file.get();
+        if (sink->own_file()) return sink->file.get();
     }
     return -1;
 }

@@ -85,6 +85,9 @@ class Log {
 
     // Opens the target (files for appending, created 0644) and adds it.
     Result<void> add(const LogTarget& target);
+    // Adds a file that its owner opens, and opens again when it is rotated: `file` is asked at each line, and
+    // must outlive this.
+    void add_borrowed(const LogTarget& target, const FileDescriptor& file);
     // Closes all targets.
     void clear();
     // The same in a forked child, to whom neither the files nor what is yet to be reported belong.

@@ -2,6 +2,7 @@
 #include "modules/http/request.hpp"
 
 #include "event/connection.hpp"
+#include "modules/http/block_log.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/phases.hpp"
 #include "modules/http/protocol/status.hpp"
@@ -219,7 +220,11 @@ void Request::on_handler_done() { PhaseEngine::resume(*this); }
 
 // --- logging
 
-Log& Request::log() const noexcept { return cycle().log(); }
+Log& Request::log() const noexcept {
+    if (location_ == nullptr) return cycle().log();
+    const BlockLogConf& own = conf<BlockLogConf>();
+    return own.log ? *own.log : cycle().log();
+}
 
 std::uint64_t Request::connection_number() const noexcept { return stream_.connection().number(); }
 

@@ -209,11 +209,21 @@ std::string_view Address::bytes() const noexcept {
     return path.starts_with('\0') ? path : path.substr(0, path.find('\0'));
 }
 
+// Every line of an access log has one, and inet_ntop(3) prints by a format.
+static char* format_ipv4(char* out, std::string_view ip) noexcept {
+    for (std::size_t i = 0; i < ip.size(); ++i) {
+        if (i > 0) *out++ = '.';
+        out = format_decimal(out, static_cast<unsigned char>(ip[i]));
+    }
+    return out;
+}
+
 char* Address::format_ip(char* out) const noexcept {
     if (is_unix()) return append(out, "unix:");
     if (!specified()) return out;
-    const void* ip = bytes().data();
-    if (::inet_ntop(family(), ip, out, kTextSize) == nullptr) return out;
+    const std::string_view ip = bytes();
+    if (is_ipv4()) return format_ipv4(out, ip);
+    if (::inet_ntop(family(), ip.data(), out, kTextSize) == nullptr) return out;
     return out + std::strlen(out);
 }
 

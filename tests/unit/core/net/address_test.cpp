@@ -107,5 +107,11 @@ TEST(Address, WorksWithTheKernel) {
     EXPECT_EQ(Address::of_socket(unnamed.get()).to_text(), "unix:");
 }
 
+TEST(Address, Ipv4IsWrittenAsTheSystemWritesIt) {
+    for (const char* text : {"0.0.0.0", "1.2.3.4", "10.0.200.99", "127.0.0.1", "255.255.255.255"}) {
+        EXPECT_EQ(Address::parse_ip(text)->ip_text(), text);
+    }
+}
+
 }  // namespace
 }  // namespace berth

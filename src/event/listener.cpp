@@ -81,7 +81,7 @@ Result<void> clear_stale_path(const Address& address) {
 }
 
 Listener::Listener(Address address, ListenOptions options)
-    : address_(std::move(address)), options_(std::move(options)) {}
+    : address_(std::move(address)), options_(options) {}
 
 Result<void> Listener::bind_and_listen() {
     FileDescriptor fd(::socket(address_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

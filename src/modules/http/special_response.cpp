@@ -48,7 +48,6 @@ void take_error_page(Loader& loader, const Node& node, Setting<std::vector<Error
     int overwrite = -1;
     if (const std::string& last = node.args[codes - 1].text; last.starts_with('=')) {
         --codes;
-        overwrite = 0;
         std::optional<std::uint64_t> code = last.size() == 1 ? 0 : parse_unsigned(last.substr(1), 999);
         if (!code || (last.size() > 1 && *code < 200)) {
             loader.error(node.args[codes].at, "invalid status \"" + last + "\" in \"error_page\"",

@@ -60,7 +60,7 @@ std::string choose_prefix(const CommandLine& line) {
 // -c is relative to the prefix; what is found from here, when the prefix is only the built-in one, is taken
 // too.
 std::string choose_config(const CommandLine& line, const std::string& prefix) {
-    const std::string path = line.config.empty() ? BERTH_CONF_PATH : line.config;
+    std::string path = line.config.empty() ? BERTH_CONF_PATH : line.config;
     if (path.starts_with('/')) return path;
     if (line.prefix.empty() && !line.config.empty() && ::access(path.c_str(), F_OK) == 0) return path;
     return prefix + path;

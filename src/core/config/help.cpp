@@ -106,7 +106,7 @@ std::string not_found(const Grammar& grammar, std::string_view name) {
 std::string usage_text(const Directive& row) {
     if (!row.usage.empty()) return std::string(row.usage);
     if (row.arity.most == 0) return {};
-    const std::string choices = fmt::format("{}", fmt::join(row.choices, " | "));
+    std::string choices = fmt::format("{}", fmt::join(row.choices, " | "));
     std::string word;
     switch (row.kind) {
         case Kind::flag: return "on | off";

@@ -27,12 +27,6 @@ void take_use(Loader& loader, const Node& node, Setting<std::string>& into) {
     loader.error(word.at, "unknown poller \"" + word.text + "\" in \"use\"", "it is one of: epoll, poll");
 }
 
-void take_strategy(Loader& loader, const Node& node, Setting<std::string>& into) {
-    const Word& word = node.args[0];
-    if (word.text == "shared") return into.set(word.text);
-    loader.error(word.at, "accept strategy \"" + word.text + "\" is not in this build", "\"shared\" is");
-}
-
 void take_debug_connection(Loader& loader, const Node& node, Setting<std::vector<Cidr>>& into) {
     const Word& word = node.args[0];
     Result<Cidr> network = Cidr::parse(word.text);
@@ -65,9 +59,11 @@ constexpr Directive directives[] = {
         "wakes one (EPOLLEXCLUSIVE). off: all are woken. on is taken as exclusive."),
     rows::duration<&C::accept_mutex_delay>("accept_mutex_delay", in_events,
                                            "Accepted for compatibility: exclusive wake-ups need no delay."),
-    rows::custom<&C::accept_strategy, take_strategy>(
-        "accept_strategy", in_events, {1, 1}, "shared",
-        "How workers share a listening port where its `listen` does not say. shared: all watch one socket."),
+    rows::choice<&C::accept_strategy>(
+        "accept_strategy", in_events, kStrategyNames,
+        "How workers share a listening port where its `listen` does not say. shared: all watch one socket. "
+        "handoff: the master accepts and passes connections on, round robin. reuseport: one socket for each "
+        "worker, the kernel chooses. proxy: front processes accept and relay to each worker's own address."),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
         "debug_connection", in_events, {1, 1},
         "ADDRESS | NETWORK | unix:", "Accepted for compatibility: error_log decides what is logged.")),

@@ -9,6 +9,7 @@
 #include "core/config/directive.hpp"
 #include "core/config/setting.hpp"
 #include "core/net/cidr.hpp"
+#include "event/accept/strategy.hpp"
 
 namespace berth {
 
@@ -23,7 +24,7 @@ struct EventsConf {
     Setting<bool> multi_accept{false};
     Setting<AcceptMutex> accept_mutex{AcceptMutex::exclusive};
     Setting<std::chrono::milliseconds> accept_mutex_delay{std::chrono::milliseconds(500)};
-    Setting<std::string> accept_strategy{"shared"};
+    Setting<Strategy> accept_strategy{Strategy::shared};
     Setting<std::vector<Cidr>> debug_connection;
 };
 

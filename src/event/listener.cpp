@@ -114,7 +114,7 @@ Result<void> Listener::prepare_bind(int fd) const {
     if (in_file_system(address_)) return clear_stale_path(address_);
     if (address_.is_unix()) return {};
     if (auto done = set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR", address_); !done) return done;
-    if (options_.reuse_port) {
+    if (options_.strategy == Strategy::reuseport) {
         if (auto done = set(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", address_); !done) return done;
     }
     if (address_.is_ipv6()) {

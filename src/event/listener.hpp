@@ -8,6 +8,7 @@
 #include "core/net/address.hpp"
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
+#include "event/accept/strategy.hpp"
 
 namespace berth {
 
@@ -29,11 +30,11 @@ struct ListenOptions {
     std::optional<int> receive_buffer;
     std::optional<int> send_buffer;
     bool ipv6_only = true;
-    bool reuse_port = false;
-    bool deferred = false;        // TCP_DEFER_ACCEPT
-    int fast_open = 0;            // length of the queue; 0 is off
-    bool proxy_protocol = false;  // connections begin with a PROXY header; the session reads it
-    bool bind = false;            // a socket of its own although a wildcard listens on the port
+    std::optional<Strategy> strategy;  // unset: as accept_strategy says
+    bool deferred = false;             // TCP_DEFER_ACCEPT
+    int fast_open = 0;                 // length of the queue; 0 is off
+    bool proxy_protocol = false;       // connections begin with a PROXY header; the session reads it
+    bool bind = false;                 // a socket of its own although a wildcard listens on the port
     std::optional<KeepaliveProbes> keepalive;
     int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666, as nginx
 };

@@ -2,7 +2,10 @@
 // options.
 #include "event/listening.hpp"
 
+#include "core/config/loader.hpp"
+#include "core/cycle.hpp"
 #include "core/module.hpp"
+#include "event/events_module.hpp"
 
 namespace berth {
 
@@ -43,6 +46,17 @@ const Listening::Entry* Listening::find(const Address& address) const noexcept {
         if (entry.address == address) return &entry;
     }
     return nullptr;
+}
+
+void Listening::finish(Loader& loader) {
+    const Strategy usual = *loader.cycle().own<EventsConf>().accept_strategy;
+    for (Entry& entry : entries) {
+        entry.strategy = entry.options.strategy.value_or(usual);
+        const std::string reason = why_not(entry.strategy, entry.address);
+        if (reason.empty()) continue;
+        loader.error(entry.at, entry.address.to_text() + ": " + reason,
+                     "write strategy=shared, strategy=handoff or strategy=proxy here");
+    }
 }
 
 extern const Module listening;

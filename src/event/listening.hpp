@@ -11,6 +11,8 @@
 
 namespace berth {
 
+class Loader;
+
 // A global conf: cycle.own<Listening>() while the configuration is loaded, cycle.conf<Listening>() later. The
 // master binds one socket for each entry, before it forks; a socket that an earlier generation (or an earlier
 // binary) listens on at the same address is used again. Nothing else is ever bound.
@@ -25,6 +27,7 @@ struct Listening {
         bool has_options = false;   // some `listen` wrote options for the socket
         std::string_view scheme{};  // of its URLs ("http"), for showing them; the protocol's to set
         Origin at;                  // where it was first asked for
+        Strategy strategy = Strategy::shared;  // once the whole configuration is read
     };
 
     // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.
@@ -35,6 +38,9 @@ struct Listening {
     // wildcard and tells the addresses apart by Connection::local().
     Result<Entry*> add(const Address& address, const ListenOptions* options, Listener::OpenSession open,
                        const Origin& at = {});
+
+    // Settles the strategies, once everything is read; those that cannot be are reported.
+    void finish(Loader& loader);
 
     // Null when nobody asked for it.
     const Entry* find(const Address& address) const noexcept;

@@ -4,14 +4,16 @@
 #include <memory>
 
 #include "event/listener.hpp"
+#include "event/process/listener_set.hpp"
 #include "event/process/scoreboard.hpp"
 
 namespace berth {
 
 class Worker;
+struct Message;
 
-// One object for each listener of a worker. Everything is called on the worker's loop. Destroying it ends
-// accepting.
+// One object for each listener of a worker; its counterpart in the master is an AcceptMaster. Everything is
+// called on the worker's loop. Destroying it ends accepting.
 class AcceptStrategy {
  public:
     virtual ~AcceptStrategy() = default;
@@ -23,7 +25,13 @@ class AcceptStrategy {
     virtual void resume() noexcept = 0;
     // Something may be waiting that the kernel told nobody about: look.
     virtual void nudge() = 0;
+    // A message of the master's that the worker does not know itself; false when it is not for this listener.
+    virtual bool take(Message&) { return false; }
 };
+
+// The strategy of `entry`. Without a master (master_process off) everything is shared, with nobody.
+std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
+                                                     ListenerSet::Item& item);
 
 // strategy=shared: all workers watch the one socket (accept_mutex says how).
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener,

@@ -66,7 +66,9 @@ Result<void> ListenerSet::prepare(const Listening& wanted) {
 
 Result<void> ListenerSet::open(const Listening::Entry& entry) {
     if (find(entry.address) != nullptr) return {};
-    auto listener = std::make_unique<Listener>(entry.address, entry.options);
+    ListenOptions options = entry.options;
+    options.strategy = entry.strategy;
+    auto listener = std::make_unique<Listener>(entry.address, options);
     auto inherited = std::ranges::find(inherited_, entry.address, &Inherited::address);
     Result<void> ready;
     if (inherited != inherited_.end()) {
@@ -77,7 +79,7 @@ Result<void> ListenerSet::open(const Listening::Entry& entry) {
         ready = listener->bind_and_listen();
     }
     if (!ready) return ready;
-    items_.push_back({entry.address, std::move(listener), next_index_++});
+    items_.push_back({entry.address, entry.strategy, std::move(listener), next_index_++});
     return {};
 }
 

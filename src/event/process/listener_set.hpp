@@ -17,6 +17,7 @@ class ListenerSet {
  public:
     struct Item {
         Address address;  // as it was asked for
+        Strategy strategy = Strategy::shared;
         std::unique_ptr<Listener> listener;
         std::size_t index = 0;  // its place in a worker's counters; never used again by another address
     };

@@ -59,6 +59,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
+    workers_.sharing().serve(*current_->cycle);
     start_workers();
     tick_.start(loop_, kTick);
     loop_.run();
@@ -134,6 +135,7 @@ void Master::quit() {
     ending_ = Ending::gracefully;
     log().notice("gracefully shutting down");
     workers_.drain_all(Drain::at_once);
+    workers_.sharing().close();
     listeners_.close();
     finish_when_empty();
 }
@@ -142,6 +144,7 @@ void Master::stop() {
     if (ending_ == Ending::fast) return;
     ending_ = Ending::fast;
     workers_.terminate_all();
+    workers_.sharing().close();
     listeners_.close();
     kill_timer_.start(loop_, kKillAfter);
     finish_when_empty();

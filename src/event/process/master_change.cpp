@@ -66,6 +66,7 @@ void Master::commit() {
     missing_.clear();
     respawn_.configure(*conf().worker_respawn_delay);
     const std::uint64_t generation = current_->number();
+    workers_.sharing().serve(*current_->cycle);
     // The new ones accept before the old ones cease.
     for (auto& worker : workers_.all()) {
         if (worker->identity().generation == generation) workers_.put_online(*worker);

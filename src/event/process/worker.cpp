@@ -69,9 +69,19 @@ void Worker::accept_connections() {
             continue;
         }
         item->listener->open_session(entry.open, entry.user);
-        auto acceptor = make_shared_strategy(*this, *item->listener, row_.listener(item->index));
+        auto acceptor = make_accept_strategy(*this, entry, *item);
         acceptor->arm();
         acceptors_.push_back(std::move(acceptor));
+    }
+}
+
+bool Worker::tell_master(MessageType type, std::string_view payload, int fd) {
+    return master_ != nullptr && master_->send(type, payload, fd);
+}
+
+void Worker::take(Message& message) {
+    for (auto& acceptor : acceptors_) {
+        if (acceptor->take(message)) return;
     }
 }
 

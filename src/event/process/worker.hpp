@@ -11,6 +11,7 @@
 #include "core/cycle.hpp"
 #include "event/connection_pool.hpp"
 #include "event/loop.hpp"
+#include "event/process/channel.hpp"
 #include "event/process/scoreboard.hpp"
 #include "event/thread_pool.hpp"
 
@@ -59,6 +60,14 @@ class Worker {
     // This worker's counters in memory that all processes see.
     ScoreboardRow& row() noexcept { return row_; }
 
+    // --- the master; not for modules
+    bool has_master() const noexcept { return master_ != nullptr; }  // false with master_process off
+    void talk_to(Channel& master) noexcept { master_ = &master; }
+    // False when there is no master any more.
+    bool tell_master(MessageType type, std::string_view payload = {}, int fd = -1);
+    // A message for one of the accept strategies.
+    void take(Message& message);
+
     // --- what its process does with it; not for modules
 
     // Runs the modules' start_worker. After an error the worker is only good for destruction.
@@ -94,6 +103,7 @@ class Worker {
     ConnectionPool connections_;
     std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
     std::vector<std::unique_ptr<AcceptStrategy>> acceptors_;
+    Channel* master_ = nullptr;
     bool started_ = false;
     bool draining_ = false;
     bool at_once_ = false;

@@ -31,6 +31,7 @@ class WorkerProcess {
     Result<void> start() {
         if (Result<void> started = signals_.start(); !started) return started;
         if (Result<void> started = channel_.start(); !started) return started;
+        worker_.talk_to(channel_);
         worker_.when_overloaded(Callback<>::to<&WorkerProcess::on_overloaded>(*this));
         Result<void> started = worker_.start();
         if (started) {
@@ -50,7 +51,7 @@ class WorkerProcess {
             case MessageType::nudge: return worker_.nudge();
             case MessageType::quit: return drain(message.payload == "now" ? Drain::at_once : Drain::politely);
             case MessageType::reopen: return reopen(message);
-            default: return;  // not for a worker of this strategy
+            default: return worker_.take(message);
         }
     }
 

@@ -22,13 +22,20 @@ bool WorkerHandle::send(MessageType type, std::string_view payload, int fd) {
     return channel_ != nullptr && channel_->send(type, payload, fd);
 }
 
+void WorkerHandle::leave() {
+    if (std::exchange(leaving_, true)) return;
+    if (online_) owner_.sharing_.worker_leaving(*this);
+}
+
 void WorkerHandle::drain(Drain how) {
     asked_ = true;
+    leave();
     send(MessageType::quit, how == Drain::at_once ? "now" : "polite");
 }
 
 void WorkerHandle::terminate() {
     asked_ = true;
+    leave();
     signal(SIGTERM);
 }
 
@@ -39,9 +46,12 @@ void WorkerHandle::on_message(Message& message) {
         owner_.events_.ready(*this);
     } else if (message.type == MessageType::disconnect) {
         reason_ = message.payload;
+        leave();
         owner_.nudge_for_waiting();
     } else if (message.type == MessageType::nudge) {
         owner_.nudge_for_waiting(this);
+    } else {
+        owner_.sharing_.take(*this, message);
     }
 }
 
@@ -58,6 +68,7 @@ Workers::Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard
       listeners_(listeners),
       scoreboard_(scoreboard),
       events_(events),
+      sharing_(loop, *this, listeners, scoreboard),
       bury_(Callback<>::to<&Workers::bury>(*this)) {}
 
 Result<void> Workers::spawn(Generation& generation, unsigned slot) {
@@ -119,6 +130,7 @@ void Workers::put_online(WorkerHandle& worker) {
     if (worker.asked_) return;
     worker.online_ = true;
     worker.send(MessageType::online);
+    sharing_.worker_online(worker);
 }
 
 void Workers::drain_all(Drain how) {
@@ -170,6 +182,7 @@ WorkerHandle* Workers::next_online(const WorkerHandle* but) {
 
 void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->read_rest();
+    sharing_.worker_ended(worker);
     scoreboard_.give_back(worker.row_);
     auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
     if (found != all_.end()) dead_.splice(dead_.end(), all_, found);
@@ -191,6 +204,7 @@ void Workers::abandon() noexcept {
         worker->child_.abandon();
         if (worker->channel_ != nullptr) worker->channel_->close();
     }
+    sharing_.abandon();
 }
 
 void Workers::bury() { dead_.clear(); }

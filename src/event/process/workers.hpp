@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "event/accept/accept_master.hpp"
 #include "event/process/channel.hpp"
 #include "event/process/child.hpp"
 #include "event/process/generation.hpp"
@@ -29,6 +30,8 @@ class WorkerHandle {
     TimePoint ready_at() const noexcept { return ready_at_; }
     bool asked() const noexcept { return asked_; }    // it was told to end
     bool online() const noexcept { return online_; }  // it was told to accept
+    // It may be given connections: online, and neither asked to end nor finished with accepting.
+    bool accepting() const noexcept { return online_ && !leaving_; }
     // Why it could not start, in its own words; empty when it did not say.
     const std::string& reason() const noexcept { return reason_; }
 
@@ -39,6 +42,7 @@ class WorkerHandle {
 
  private:
     friend class Workers;
+    void leave();
     void on_message(Message& message);
     void on_closed() {}  // its end follows
     void on_start_limit();
@@ -49,6 +53,7 @@ class WorkerHandle {
     ScoreboardRow& row_;
     pid_t pid_ = 0;
     bool asked_ = false;
+    bool leaving_ = false;
     bool online_ = false;
     std::string reason_;
     TimePoint ready_at_ = kNever;
@@ -76,6 +81,9 @@ class Workers {
 
     // Forks a worker; in the child it does not return. Only from the main thread.
     Result<void> spawn(Generation& generation, unsigned slot);
+
+    // The strategies, as the master sees them.
+    Sharing& sharing() noexcept { return sharing_; }
 
     // All that have not ended.
     std::list<std::unique_ptr<WorkerHandle>>& all() noexcept { return all_; }
@@ -117,6 +125,7 @@ class Workers {
     std::uint64_t turn_ = 0;
     std::list<std::unique_ptr<WorkerHandle>> all_;
     std::list<std::unique_ptr<WorkerHandle>> dead_;
+    Sharing sharing_;
     Task bury_;
 };
 

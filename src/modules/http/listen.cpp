@@ -113,14 +113,14 @@ bool not_in_build(Loader& loader, const Parameter& parameter, ListenRequest&) {
     return false;
 }
 
-bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest&) {
-    if (parameter.value == "shared") return true;
-    const bool known =
-        parameter.value == "handoff" || parameter.value == "reuseport" || parameter.value == "proxy";
-    loader.error(parameter.word->at,
-                 known ? "strategy \"" + std::string(parameter.value) + "\" is known, but not in this build"
-                       : "unknown strategy \"" + std::string(parameter.value) + "\"",
-                 "this build has: shared");
+bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    const auto* known = std::ranges::find(kStrategyNames, parameter.value);
+    if (known != kStrategyNames.end()) {
+        request.options.strategy = static_cast<Strategy>(known - kStrategyNames.begin());
+        return true;
+    }
+    loader.error(parameter.word->at, "unknown strategy \"" + std::string(parameter.value) + '"',
+                 "it is one of: shared, handoff, reuseport, proxy");
     return false;
 }
 
@@ -139,7 +139,11 @@ constexpr Known kKnown[] = {
      }},
     {"sndbuf", true, true,
      [](Loader& l, const Parameter& p, ListenRequest& r) { return read_bytes(l, p, r.options.send_buffer); }},
-    {"reuseport", false, true, not_in_build},
+    {"reuseport", false, true,
+     [](Loader&, const Parameter&, ListenRequest& r) {
+         r.options.strategy = Strategy::reuseport;
+         return true;
+     }},
     {"ipv6only", true, true,
      [](Loader& l, const Parameter& p, ListenRequest& r) { return read_on_off(l, p, r.options.ipv6_only); }},
     {"deferred", false, true,

@@ -61,7 +61,7 @@ TEST_F(ListenerTest, AppliesItsOptions) {
     options.receive_buffer = 32768;
     options.send_buffer = 65536;
     options.deferred = true;
-    options.reuse_port = true;
+    options.strategy = Strategy::reuseport;
     options.fast_open = 16;
     options.keepalive = KeepaliveProbes{true, 77, 7, 3};
     Listener listener(address("127.0.0.1:0"), options);

@@ -1,0 +1,38 @@
+// The master's parts of all strategies, told one after the other.
+#include "event/accept/accept_master.hpp"
+
+#include <algorithm>
+
+namespace berth {
+
+Sharing::Sharing(EventLoop&, Workers&, ListenerSet&, Scoreboard&) {}
+
+void Sharing::serve(const Cycle& cycle) {
+    for (auto& part : parts_) part->serve(cycle);
+}
+
+void Sharing::worker_online(WorkerHandle& worker) {
+    for (auto& part : parts_) part->worker_online(worker);
+}
+
+void Sharing::worker_leaving(WorkerHandle& worker) {
+    for (auto& part : parts_) part->worker_leaving(worker);
+}
+
+void Sharing::worker_ended(WorkerHandle& worker) {
+    for (auto& part : parts_) part->worker_ended(worker);
+}
+
+bool Sharing::take(WorkerHandle& worker, Message& message) {
+    return std::ranges::any_of(parts_, [&](auto& part) { return part->take(worker, message); });
+}
+
+void Sharing::close() {
+    for (auto& part : parts_) part->close();
+}
+
+void Sharing::abandon() noexcept {
+    for (auto& part : parts_) part->abandon();
+}
+
+}  // namespace berth

@@ -1,0 +1,59 @@
+// AcceptMaster: the master's part of a strategy; Sharing: all of them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "event/process/listener_set.hpp"
+#include "event/process/scoreboard.hpp"
+
+namespace berth {
+
+class Cycle;
+class EventLoop;
+class WorkerHandle;
+class Workers;
+struct Message;
+
+// Everything is called on the master's loop. What a strategy has no use for it leaves out.
+class AcceptMaster {
+ public:
+    virtual ~AcceptMaster() = default;
+
+    // `cycle` is in force from now on, at the start and after each reload: its listeners listen, those that
+    // it has no more are closed after this call. Its workers come online next.
+    virtual void serve(const Cycle&) {}
+    // It has been told to accept.
+    virtual void worker_online(WorkerHandle&) {}
+    // It gets no more connections: it was asked to end, or said that it accepts no more. Not called for one
+    // that dies.
+    virtual void worker_leaving(WorkerHandle&) {}
+    // It is gone; its last messages have been read, its row can still be. The handle lives until the end of
+    // the turn.
+    virtual void worker_ended(WorkerHandle&) {}
+    // True when the message was for this strategy.
+    virtual bool take(WorkerHandle&, Message&) { return false; }
+    // The whole server ends: nothing is accepted any more, and the listeners are about to be closed.
+    virtual void close() {}
+    // In a forked child, which has copies of everything: closes descriptors, does nothing else.
+    virtual void abandon() noexcept {}
+};
+
+// Owned by Workers; tells every strategy what happens.
+class Sharing final : public AcceptMaster {
+ public:
+    Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard);
+
+    void serve(const Cycle& cycle) override;
+    void worker_online(WorkerHandle& worker) override;
+    void worker_leaving(WorkerHandle& worker) override;
+    void worker_ended(WorkerHandle& worker) override;
+    bool take(WorkerHandle& worker, Message& message) override;
+    void close() override;
+    void abandon() noexcept override;
+
+ private:
+    std::vector<std::unique_ptr<AcceptMaster>> parts_;
+};
+
+}  // namespace berth

@@ -1,0 +1,21 @@
+// Which object accepts for which strategy.
+#include "event/accept/accept_strategy.hpp"
+
+#include "event/process/worker.hpp"
+
+namespace berth {
+
+std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
+                                                     ListenerSet::Item& item) {
+    ListenerCounters& counters = worker.row().listener(item.index);
+    const Strategy strategy = worker.has_master() ? entry.strategy : Strategy::shared;
+    switch (strategy) {
+        case Strategy::shared:
+        case Strategy::handoff:
+        case Strategy::reuseport:
+        case Strategy::proxy: break;
+    }
+    return make_shared_strategy(worker, *item.listener, counters);
+}
+
+}  // namespace berth

@@ -1,0 +1,27 @@
+// Strategy: the ways in which workers share a listening socket, and what each can carry.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/net/address.hpp"
+
+namespace berth {
+
+// shared: all workers watch one socket (shared.cpp). handoff: the master accepts and passes descriptors round
+// robin (handoff_*). reuseport: one socket for each slot, the kernel chooses (reuseport.cpp). proxy: front
+// processes accept and relay to each worker's private address (proxy_*).
+enum class Strategy : std::uint8_t { shared, handoff, reuseport, proxy };
+
+inline constexpr std::array<std::string_view, 4> kStrategyNames{"shared", "handoff", "reuseport", "proxy"};
+
+constexpr std::string_view to_text(Strategy strategy) noexcept {
+    return kStrategyNames[static_cast<std::size_t>(strategy)];
+}
+
+// Why this strategy cannot serve that address; empty when it can. TCP: all four; unix: all but reuseport.
+std::string why_not(Strategy strategy, const Address& address);
+
+}  // namespace berth

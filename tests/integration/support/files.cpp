@@ -22,6 +22,12 @@ bool eventually(const std::function<bool()>& is_so) {
     return true;
 }
 
+std::string file_text(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+}
+
 TempFolder::TempFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "berth-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
@@ -41,11 +47,7 @@ std::string TempFolder::write(std::string_view name, std::string_view text) cons
     return path;
 }
 
-std::string TempFolder::read(std::string_view name) const {
-    std::ostringstream text;
-    text << std::ifstream(*this / name, std::ios::binary).rdbuf();
-    return text.str();
-}
+std::string TempFolder::read(std::string_view name) const { return file_text(*this / name); }
 
 bool TempFolder::has(std::string_view name) const {
     struct stat status {};

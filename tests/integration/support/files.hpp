@@ -14,6 +14,9 @@ inline constexpr std::chrono::seconds kLimit{20};
 // Asks until it is so; false when kLimit has passed.
 bool eventually(const std::function<bool()>& is_so);
 
+// The whole of a file, also of one in /proc; empty when it cannot be read.
+std::string file_text(const std::string& path);
+
 // A new folder below the system's temporary one, mode 0755, deleted with everything in it by the destructor.
 class TempFolder {
  public:

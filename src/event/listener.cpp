@@ -38,6 +38,25 @@ Error bind_error(const Address& address, int error_number) {
     return error;
 }
 
+// Plain TCP, or Multipath TCP (RFC 8684), whose sockets also serve clients that speak plain TCP.
+Result<FileDescriptor> open_socket(const Address& address, bool multipath) {
+    FileDescriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                               multipath ? IPPROTO_MPTCP : 0));
+    if (fd) return fd;
+    Error error = system_error(multipath ? "socket(IPPROTO_MPTCP)" : "socket", address.to_text(), errno);
+    if (multipath) {
+        error.message +=
+            "; \"multipath\" needs a kernel with Multipath TCP: CONFIG_MPTCP, and sysctl net.mptcp.enabled=1";
+    }
+    return error;
+}
+
+int socket_option(int fd, int level, int option) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    return ::getsockopt(fd, level, option, &value, &length) == 0 ? value : 0;
+}
+
 bool in_file_system(const Address& address) noexcept {
     return address.is_unix() && !address.bytes().empty() && address.bytes().front() != '\0';
 }
@@ -84,12 +103,12 @@ Listener::Listener(Address address, ListenOptions options)
     : address_(std::move(address)), options_(options) {}
 
 Result<void> Listener::bind_and_listen() {
-    FileDescriptor fd(::socket(address_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) return system_error("socket", address_.to_text(), errno);
-    if (auto done = prepare_bind(fd.get()); !done) return done;
-    if (auto done = bind_socket(fd.get()); !done) return done;
-    if (auto done = start_listening(fd.get()); !done) return done;
-    fd_ = std::move(fd);
+    Result<FileDescriptor> fd = open_socket(address_, options_.multipath);
+    if (!fd) return fd.error();
+    if (auto done = prepare_bind(fd->get()); !done) return done;
+    if (auto done = bind_socket(fd->get()); !done) return done;
+    if (auto done = start_listening(fd->get()); !done) return done;
+    fd_ = *std::move(fd);
     if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
     return {};
 }
@@ -106,7 +125,19 @@ Result<void> Listener::adopt(FileDescriptor fd) {
 
 Result<void> Listener::change_options(const ListenOptions& options) {
     options_ = options;
-    return start_listening(fd_.get());
+    if (auto done = start_listening(fd_.get()); !done) return done;
+    return check_fixed();
+}
+
+// What a socket is told before it is bound, and keeps.
+Result<void> Listener::check_fixed() const {
+    if (address_.is_unix()) return {};
+    const bool multipath = socket_option(fd_.get(), SOL_SOCKET, SO_PROTOCOL) == IPPROTO_MPTCP;
+    const bool ipv6_only =
+        !address_.is_ipv6() || socket_option(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY) == options_.ipv6_only;
+    if (multipath == options_.multipath && ipv6_only) return {};
+    return Error(std::string(ipv6_only ? "\"multipath\"" : "\"ipv6only\"") + " of " + address_.to_text() +
+                 " cannot be changed while the socket is open: it is as it was, until a restart");
 }
 
 // What has to be said before the address is taken.

@@ -31,6 +31,7 @@ struct ListenOptions {
     std::optional<int> send_buffer;
     bool ipv6_only = true;
     std::optional<Strategy> strategy;  // unset: as accept_strategy says
+    bool multipath = false;            // Multipath TCP, RFC 8684
     bool deferred = false;             // TCP_DEFER_ACCEPT
     int fast_open = 0;                 // length of the queue; 0 is off
     bool proxy_protocol = false;       // connections begin with a PROXY header; the session reads it
@@ -67,7 +68,7 @@ class Listener {
     // release() gives it back.
     Result<void> adopt(FileDescriptor fd);
     // Changes the options of a socket that listens. After an error some are changed and some are not; it
-    // listens on.
+    // listens on. Some cannot be changed (ipv6_only, multipath): that is such an error.
     Result<void> change_options(const ListenOptions& options);
 
     // Deletes the path of a unix socket; harmless for others.
@@ -93,6 +94,7 @@ class Listener {
     Result<void> prepare_bind(int fd) const;
     Result<void> bind_socket(int fd) const;
     Result<void> start_listening(int fd) const;
+    Result<void> check_fixed() const;
 
     Address address_;
     ListenOptions options_;

@@ -113,6 +113,21 @@ bool not_in_build(Loader& loader, const Parameter& parameter, ListenRequest&) {
     return false;
 }
 
+// Linux has neither accept filters nor several routing tables to choose a socket's from.
+bool only_on_bsd(Loader& loader, const Parameter& parameter, ListenRequest&) {
+    const bool filter = parameter.name == "accept_filter";
+    loader.error(parameter.word->at,
+                 "listen parameter \"" + std::string(parameter.name) + "\" exists on FreeBSD only",
+                 filter ? "on Linux \"deferred\" accepts a connection when its first bytes are there"
+                        : "on Linux, routes are chosen by \"ip rule\", not by the server");
+    return false;
+}
+
+bool read_multipath(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    if (request.address.is_unix()) return invalid(loader, parameter, "unix sockets have one path"), false;
+    return request.options.multipath = true;
+}
+
 bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest& request) {
     const auto* known = std::ranges::find(kStrategyNames, parameter.value);
     if (known != kStrategyNames.end()) {
@@ -160,9 +175,9 @@ constexpr Known kKnown[] = {
     {"http2", false, false, not_in_build},
     {"quic", false, false, not_in_build},
     {"udp", false, false, not_in_build},
-    {"accept_filter", true, true, not_in_build},
-    {"setfib", true, true, not_in_build},
-    {"multipath", false, true, not_in_build},
+    {"accept_filter", true, true, only_on_bsd},
+    {"setfib", true, true, only_on_bsd},
+    {"multipath", false, true, read_multipath},
 };
 
 void read_parameter(Loader& loader, const Word& word, ListenRequest& request) {

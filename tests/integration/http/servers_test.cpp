@@ -82,6 +82,11 @@ TEST(Servers, ConfigurationErrors) {
               std::string::npos);
     EXPECT_NE(report("server { listen 127.0.0.1:{port} backlgo=5; }").find("did you mean \"backlog\""),
               std::string::npos);
+    const std::string bsd = report("server { listen 127.0.0.1:{port} accept_filter=httpready setfib=1; }");
+    EXPECT_NE(bsd.find("\"accept_filter\" exists on FreeBSD only"), std::string::npos) << bsd;
+    EXPECT_NE(bsd.find("\"setfib\" exists on FreeBSD only"), std::string::npos) << bsd;
+    EXPECT_NE(report("server { listen unix:{dir}/s multipath; }").find("unix sockets have one path"),
+              std::string::npos);
     EXPECT_NE(report("server { server_name www.*.com; }").find("invalid server name"), std::string::npos);
     EXPECT_NE(report("server { server_name \"~(\"; }").find("error"), std::string::npos);
 }

@@ -81,6 +81,39 @@ TEST_F(ListenerTest, AppliesItsOptions) {
     EXPECT_TRUE(twin.bind_and_listen().ok()) << "reuseport shares the address";
 }
 
+bool kernel_has_mptcp() {
+    return static_cast<bool>(FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP)));
+}
+
+TEST_F(ListenerTest, ListensForSeveralPaths) {
+    ListenOptions options;
+    options.multipath = true;
+    Listener listener(address("127.0.0.1:0"), options);
+    const Result<void> bound = listener.bind_and_listen();
+    if (!kernel_has_mptcp()) {
+        ASSERT_FALSE(bound.ok());
+        EXPECT_NE(bound.error().message.find("net.mptcp.enabled"), std::string::npos);
+        return;
+    }
+    ASSERT_TRUE(bound.ok()) << bound.error().message;
+    EXPECT_EQ(option(listener.fd(), SOL_SOCKET, SO_PROTOCOL), IPPROTO_MPTCP);
+    EXPECT_TRUE(connects(listener.address())) << "plain TCP is served, too";
+}
+
+TEST_F(ListenerTest, WhatIsFixedWithTheSocketIsNotChangedSilently) {
+    Listener listener(address("127.0.0.1:0"), ListenOptions());
+    ASSERT_TRUE(listener.bind_and_listen().ok());
+    ListenOptions options;
+    options.receive_buffer = 32768;
+    EXPECT_TRUE(listener.change_options(options).ok());
+    options.multipath = true;
+    const Result<void> changed = listener.change_options(options);
+    ASSERT_FALSE(changed.ok());
+    EXPECT_NE(changed.error().message.find("\"multipath\" of 127.0.0.1:"), std::string::npos)
+        << changed.error().message;
+    EXPECT_TRUE(connects(listener.address()));
+}
+
 TEST_F(ListenerTest, APortInUseIsExplained) {
     Listener first(address("127.0.0.1:0"), ListenOptions());
     ASSERT_TRUE(first.bind_and_listen().ok());

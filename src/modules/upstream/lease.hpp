@@ -1,0 +1,113 @@
+// Lease: one attempt at a peer: its place is held from the choice to the report of how it went.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "core/net/address.hpp"
+
+namespace berth {
+class Connection;
+}
+
+namespace berth::upstream {
+
+class UpstreamWorker;
+
+// Why there is no peer for an attempt.
+enum class Refusal : std::uint8_t {
+    none,           // there is one
+    no_live_peers,  // all are down, failed, unhealthy or tried already: 502
+    all_busy,       // those that live are at max_conns, and there is no queue: 502
+    queue_full,     // and the queue is full too: 503
+    queue_timeout,  // it waited in vain: 504
+    zone_full,      // the zone has no room to count one more peer (logged as an alert)
+};
+// "no live upstreams" and the like, for logs.
+std::string_view to_text(Refusal refusal) noexcept;
+
+// How an attempt failed. Which of them count against the peer is passive health's matter (PeerGroup).
+enum class Failure : std::uint8_t {
+    none,
+    connect_refused,  // the kernel says that nobody is there: ECONNREFUSED, ENOENT, EHOSTUNREACH, …
+    connect_timeout,
+    connect_failed,  // any other error of connect(2) that is the peer's
+    reset,           // the connection broke or ended before the answer was complete
+    timeout,         // it did not answer in time, or took nothing
+    invalid,         // what it sent is not an answer
+    status,          // the answer's status is one that proxy_next_upstream names
+    stale,           // a kept connection was closed before a byte of an answer: says nothing about the peer
+};
+inline constexpr std::size_t kFailures = 9;
+std::string_view to_text(Failure failure) noexcept;
+// Which failure an errno of connect(2) or of a connection is.
+Failure connect_failure(int error_number) noexcept;
+
+// How an attempt went. Times count from the choice; what is not known is negative.
+struct Report {
+    Failure failure = Failure::none;
+    unsigned status = 0;  // of the answer; 0: there was none, or the protocol has none
+    std::chrono::milliseconds connect_time{-1};
+    std::chrono::milliseconds header_time{-1};    // until the head of the answer was complete
+    std::chrono::milliseconds response_time{-1};  // until its last byte
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+};
+
+// Moved, never copied. The peer counts as busy until end() or the destructor; destroying it without end()
+// means that the attempt was given up for the client's sake, and says nothing about the peer. Must not
+// outlive the worker.
+class Lease {
+ public:
+    Lease() noexcept = default;
+    explicit Lease(Refusal refusal) noexcept : refusal_(refusal) {}
+    Lease(Lease&& other) noexcept { swap(other); }
+    Lease& operator=(Lease&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~Lease();
+
+    explicit operator bool() const noexcept { return worker_ != nullptr; }
+    Refusal refusal() const noexcept { return refusal_; }
+
+    // --- of a granted one
+    const Address& address() const noexcept;
+    // "127.0.0.1:8000", "unix:/path": $upstream_addr. Lives as long as the worker.
+    std::string_view name() const noexcept;
+    // sticky: what binds the client to this peer, when the answer must tell it so (else empty). Lives as long
+    // as the worker.
+    std::string_view new_route() const noexcept;
+
+    // A connection kept from an earlier request, taken out of the pool, with no session and no deadline; null
+    // when there is none. It may still end before it answers: Failure::stale.
+    Connection* take_idle();
+    // Gives a connection to the pool of this lease's peer, after a complete exchange, with nothing unread.
+    // Closed instead when the pool is off or full, the connection is used up (keepalive_requests, _time), the
+    // peer has failed meanwhile, or the worker drains. Its requests are Connection::requests().
+    void keep(Connection& connection);
+
+    // Gives the place back and judges the peer. Once.
+    void end(const Report& report);
+    void end() { end(Report{}); }
+
+ private:
+    friend class UpstreamWorker;
+    Lease(UpstreamWorker& worker, std::uint32_t peer) noexcept : worker_(&worker), peer_(peer) {}
+    void swap(Lease& other) noexcept {
+        std::swap(worker_, other.worker_);
+        std::swap(peer_, other.peer_);
+        std::swap(refusal_, other.refusal_);
+        std::swap(new_route_, other.new_route_);
+    }
+
+    UpstreamWorker* worker_ = nullptr;
+    std::uint32_t peer_ = 0;  // PeerState::index
+    Refusal refusal_ = Refusal::no_live_peers;
+    std::string_view new_route_;
+};
+
+}  // namespace berth::upstream

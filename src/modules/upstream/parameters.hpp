@@ -1,0 +1,58 @@
+// Parameters: what a configuration says about a server of an upstream and about the upstream itself.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/config/tree.hpp"
+#include "core/net/address.hpp"
+
+namespace berth::upstream {
+
+using namespace std::chrono_literals;
+using Milliseconds = std::chrono::milliseconds;
+
+// The parameters of `server`, plain enough to live in shared memory.
+struct Parameters {
+    std::uint32_t weight = 1;
+    std::uint32_t max_conns = 0;  // 0: no limit
+    std::uint32_t max_fails = 1;  // 0: failures are not counted
+    Milliseconds fail_timeout = 10s;
+    Milliseconds slow_start = 0ms;
+    bool backup = false;
+    bool down = false;
+    bool drain = false;  // only requests that are bound to it (sticky)
+
+    bool operator==(const Parameters&) const = default;
+};
+
+// One `server` line: what it says, and the addresses its name came to (each is a peer).
+struct Server {
+    std::string name;  // as written: host:port, unix:PATH
+    std::vector<Address> addresses;
+    Parameters parameters;
+    std::string route;     // of sticky route; empty: none
+    std::string service;   // of service=, for SRV records
+    bool resolve = false;  // its addresses are looked up again while the server runs
+    std::uint16_t default_port = 80;
+    Origin at;
+};
+
+// How many idle connections a worker keeps for later requests, and for how long.
+struct KeepaliveOptions {
+    std::size_t connections = 32;  // of one worker to all peers of the upstream; 0: none is kept
+    std::uint32_t requests = 1000;
+    Milliseconds time = 1h;
+    Milliseconds timeout = 60s;
+};
+
+// Requests that wait while every peer is at max_conns.
+struct QueueOptions {
+    std::size_t length = 0;  // in each worker; 0: none waits
+    Milliseconds timeout = 60s;
+};
+
+}  // namespace berth::upstream

@@ -1,0 +1,91 @@
+// Selection: the attempts of one request: which peers it has tried, and the next one.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/net/address.hpp"
+#include "core/value/variables.hpp"
+#include "event/async/async.hpp"
+#include "modules/upstream/lease.hpp"
+
+namespace berth::upstream {
+
+class UpstreamWorker;
+
+// A set of small numbers; the first 64 need no memory.
+class IndexSet {
+ public:
+    bool contains(std::uint32_t index) const noexcept {
+        if (index < 64) return (first_ >> index & 1U) != 0;
+        const std::size_t word = index / 64 - 1;
+        return word < rest_.size() && (rest_[word] >> (index % 64) & 1U) != 0;
+    }
+    void insert(std::uint32_t index) {
+        if (index < 64) {
+            first_ |= std::uint64_t{1} << index;
+            return;
+        }
+        const std::size_t word = index / 64 - 1;
+        if (word >= rest_.size()) rest_.resize(word + 1);
+        rest_[word] |= std::uint64_t{1} << (index % 64);
+    }
+    void clear() noexcept {
+        first_ = 0;
+        rest_.clear();
+    }
+
+ private:
+    std::uint64_t first_ = 0;
+    std::vector<std::uint64_t> rest_;
+};
+
+// A member of the request that is proxied; must not outlive the worker, and its leases not the worker either.
+//
+//     Selection selection(*upstream.worker(), request, client);
+//     Lease lease = co_await selection.acquire(request);   // each peer is given once
+//     if (!lease) … lease.refusal()
+class Selection {
+ public:
+    // `host` computes what `hash` and `sticky` ask for and must outlive this; `client` is who ip_hash looks
+    // at. Both may be null where the protocol has none: keys are empty then.
+    Selection(UpstreamWorker& worker, VariableHost* host, const Address* client) noexcept
+        : worker_(worker), host_(host), client_(client) {}
+    Selection(const Selection&) = delete;
+    Selection& operator=(const Selection&) = delete;
+
+    // The next peer, or why there is none; waits only in the queue. The scope is the request.
+    Async<Lease> acquire(Scope& scope);
+    // The same without a queue.
+    Lease try_acquire();
+
+    // How many peers there are to try for one request, backups included: proxy_next_upstream_tries 0.
+    std::size_t peers() const noexcept;
+    UpstreamWorker& worker() const noexcept { return worker_; }
+
+    // --- for balancers
+    VariableHost* host() const noexcept { return host_; }
+    const Address* client() const noexcept { return client_; }
+    const IndexSet& tried() const noexcept { return tried_; }
+    // Where the ring or the hash of this request stands, kept over its attempts.
+    struct HashState {
+        std::uint32_t hash = 0;
+        std::uint32_t rehash = 0;
+        std::uint32_t tries = 0;
+        bool begun = false;
+    };
+    HashState& hash_state() noexcept { return hash_; }
+
+ private:
+    friend class UpstreamWorker;
+    Async<Lease> wait(Scope& scope);
+
+    UpstreamWorker& worker_;
+    VariableHost* host_;
+    const Address* client_;
+    IndexSet tried_;
+    HashState hash_;
+};
+
+}  // namespace berth::upstream

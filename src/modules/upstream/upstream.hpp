@@ -1,0 +1,62 @@
+// Upstream: a named group of servers: what the configuration says of it, and where its peers are.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/memory/zone.hpp"
+#include "core/result.hpp"
+#include "modules/upstream/balancer.hpp"
+#include "modules/upstream/parameters.hpp"
+
+namespace berth {
+class Worker;
+}
+
+namespace berth::upstream {
+
+class PeerGroup;
+class UpstreamWorker;
+
+// Belongs to a cycle. Knows no protocol. Filled while the configuration is loaded; prepare() then finds or
+// makes the peers in shared memory; in each worker start() gives it the worker's half.
+class Upstream {
+ public:
+    explicit Upstream(std::string name);
+    Upstream(const Upstream&) = delete;
+    Upstream& operator=(const Upstream&) = delete;
+    ~Upstream();
+
+    const std::string& name() const noexcept { return name_; }
+
+    // --- the configuration
+    std::vector<Server> servers;
+    KeepaliveOptions keepalive;
+    QueueOptions queue;
+    std::unique_ptr<Balancer> balancer;  // round robin when none is named
+    std::string zone_name;               // empty: one is made for this upstream alone
+    std::size_t zone_size = 0;           // 0: as large as it has to be
+    bool implicit = false;               // of `proxy_pass http://host`, without an upstream{}
+    Origin at;
+
+    // Finds the peers of this generation in the zone (of an earlier generation, if there is one), by address.
+    // In the master, before workers start; what earlier generations see is left as it is.
+    Result<void> prepare(std::string_view protocol, std::uint64_t generation);
+    // The peers, after prepare().
+    PeerGroup& group() const noexcept { return *group_; }
+
+    // In each worker. `worker` outlives stop().
+    Result<void> start(Worker& worker);
+    void stop() noexcept;
+    // Between start() and stop().
+    UpstreamWorker& worker() const noexcept { return *worker_; }
+
+ private:
+    std::string name_;
+    std::unique_ptr<PeerGroup> group_;
+    std::unique_ptr<UpstreamWorker> worker_;
+};
+
+}  // namespace berth::upstream

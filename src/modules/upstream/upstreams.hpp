@@ -1,0 +1,41 @@
+// Upstreams: all upstreams of one protocol in one configuration, by name.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/config/loader.hpp"
+#include "modules/upstream/upstream.hpp"
+
+namespace berth::upstream {
+
+// A protocol keeps one in its main struct.
+class Upstreams {
+ public:
+    // `upstream NAME {}`: null when the name is taken (the older one is in find()).
+    Upstream* add(std::string_view name);
+    // By name, letter case ignored; implicit ones by "host:port".
+    Upstream* find(std::string_view name) const noexcept;
+
+    // What `proxy_pass http://NAME` means: the upstream of that name, or an implicit one for the host and
+    // port written (a port makes it implicit, as nginx has it, unless an upstream is called so). Names are
+    // resolved now. To be called when all upstream{} blocks have been read, as from Conf::finish. Null after
+    // an error, which is reported at `at`.
+    Upstream* use(Loader& loader, const Origin& at, std::string_view name, std::uint16_t default_port);
+
+    Result<void> prepare(std::string_view protocol, std::uint64_t generation);
+    Result<void> start(Worker& worker);
+    void stop() noexcept;
+
+    const std::vector<std::unique_ptr<Upstream>>& all() const noexcept { return all_; }
+
+ private:
+    std::vector<std::unique_ptr<Upstream>> all_;
+};
+
+// The addresses a host (a name, an IP, with or without port, or unix:PATH) has now: getaddrinfo(3). Blocks:
+// only while a configuration is loaded.
+Result<std::vector<Address>> resolve_now(std::string_view host, std::uint16_t default_port);
+
+}  // namespace berth::upstream

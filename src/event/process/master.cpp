@@ -162,6 +162,7 @@ void Master::finish_when_empty() {
 }
 
 void Master::tick() {
+    measure_process(scoreboard_.master().usage);
     log().flush_repeats();
     tick_.start(loop_, kTick);
 }
@@ -222,6 +223,10 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
     const bool by_us = worker.asked() && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
     const LogLevel level = WIFSIGNALED(status) && !by_us ? LogLevel::alert : LogLevel::notice;
     log().at(level, nullptr, "worker process {} {}", worker.pid(), describe_exit(status));
+    if (worker.lost() > 0) {
+        log().at(level, nullptr, "{} connections of worker process {} are lost with it", worker.lost(),
+                 worker.pid());
+    }
     if (ending_ != Ending::no) return finish_when_empty();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
@@ -240,7 +245,7 @@ void Master::replace(WorkerHandle& worker) {
     std::optional<Duration> ready_for;
     if (worker.ready()) ready_for = loop_.now() - worker.ready_at();
     const Duration wait = respawn_.died(loop_.now(), ready_for);
-    count(scoreboard_.respawns());
+    scoreboard_.count_restart(ProcessRole::worker, slot);
     if (wait == Duration(0)) return start_worker(slot);
     log().warn("worker {} died early, {} times now: its replacement waits {} ms", slot, respawn_.failures(),
                wait.count());

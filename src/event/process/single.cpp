@@ -14,15 +14,13 @@ namespace berth {
 
 Single::Served::Served(Single& its_owner, std::unique_ptr<Generation> its_generation, ScoreboardRow& its_row)
     : generation(std::move(its_generation)),
-      scoreboard(its_owner.scoreboard_),
-      row(&its_row),
+      row{its_owner.scoreboard_, its_row},
       worker(its_owner.loop_, *generation->cycle,
-             WorkerIdentity{0, generation->number(), generation->number()}, its_row, its_owner.listeners_),
+             WorkerIdentity{0, generation->number(), generation->number()}, its_owner.scoreboard_, its_row,
+             its_owner.listeners_),
       owner(its_owner) {
-    row->pid = ::getpid();
+    row.row.pid = ::getpid();
 }
-
-Single::Served::~Served() { scoreboard.give_back(*row); }
 
 void Single::Served::on_ended() {
     ended = true;

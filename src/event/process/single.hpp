@@ -30,16 +30,19 @@ class Single {
     Result<void> run(const std::function<Result<void>()>& announce);
 
  private:
+    struct RowLease {
+        Scoreboard& scoreboard;
+        ScoreboardRow& row;
+        ~RowLease() { scoreboard.give_back(row); }
+    };
     // A worker with what it serves; the members die in the right order.
     struct Served {
         std::unique_ptr<Generation> generation;
-        Scoreboard& scoreboard;
-        ScoreboardRow* row;
+        RowLease row;
         Worker worker;
         bool ended = false;
 
         Served(Single& owner, std::unique_ptr<Generation> its_generation, ScoreboardRow& its_row);
-        ~Served();
         void on_ended();
         Single& owner;
     };

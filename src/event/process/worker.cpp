@@ -18,11 +18,12 @@ constexpr Duration kTick{1000};
 
 }  // namespace
 
-Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, ScoreboardRow& row,
-               ListenerSet& listeners)
+Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Scoreboard& scoreboard,
+               ScoreboardRow& row, ListenerSet& listeners)
     : loop_(loop),
       cycle_(cycle),
       identity_(identity),
+      scoreboard_(scoreboard),
       row_(row),
       listeners_(listeners),
       connections_(loop, *cycle.conf<EventsConf>().worker_connections, &cycle.log()),
@@ -156,6 +157,7 @@ void Worker::tick() {
     row_.evicted.store(connections_.evicted(), std::memory_order_relaxed);
     row_.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
     row_.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
+    measure_process(row_.usage);
     log().flush_repeats();
     tick_.start(loop_, kTick);
 }

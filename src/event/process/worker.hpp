@@ -37,9 +37,9 @@ enum class Drain : std::uint8_t { politely, at_once };
 // same loop, while the old one drains: modules keep what belongs to a worker with the worker, not in globals.
 class Worker {
  public:
-    // The cycle, the listeners and the scoreboard's row outlive the worker; so does the loop.
-    Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, ScoreboardRow& row,
-           ListenerSet& listeners);
+    // The cycle, the listeners, the scoreboard and its row outlive the worker; so does the loop.
+    Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Scoreboard& scoreboard,
+           ScoreboardRow& row, ListenerSet& listeners);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
     ~Worker();
@@ -59,6 +59,8 @@ class Worker {
     bool draining() const noexcept { return draining_; }
     // This worker's counters in memory that all processes see.
     ScoreboardRow& row() noexcept { return row_; }
+    // Those of all processes.
+    Scoreboard& scoreboard() noexcept { return scoreboard_; }
 
     // --- the master; not for modules
     bool has_master() const noexcept { return master_ != nullptr; }  // false with master_process off
@@ -98,6 +100,7 @@ class Worker {
     EventLoop& loop_;
     const Cycle& cycle_;
     WorkerIdentity identity_;
+    Scoreboard& scoreboard_;
     ScoreboardRow& row_;
     ListenerSet& listeners_;
     ConnectionPool connections_;

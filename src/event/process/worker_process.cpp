@@ -23,7 +23,7 @@ class WorkerProcess {
     WorkerProcess(EventLoop& loop, WorkerStart& start)
         : loop_(loop),
           start_(start),
-          worker_(loop, start.cycle, start.identity, start.row, start.listeners),
+          worker_(loop, start.cycle, start.identity, start.scoreboard, start.row, start.listeners),
           channel_(loop, std::move(start.channel), Callback<Message&>::to<&WorkerProcess::on_message>(*this),
                    Callback<>::to<&WorkerProcess::on_master_gone>(*this)),
           signals_(loop, Callback<const SignalEvent&>::to<&WorkerProcess::on_signal>(*this)) {}

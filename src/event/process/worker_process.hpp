@@ -13,6 +13,7 @@ namespace berth {
 struct WorkerStart {
     Cycle& cycle;
     ListenerSet& listeners;
+    Scoreboard& scoreboard;
     ScoreboardRow& row;
     WorkerIdentity identity;
     FileDescriptor channel;

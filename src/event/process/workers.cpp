@@ -108,8 +108,8 @@ void Workers::run_child(Generation& generation, WorkerHandle& worker, FileDescri
     events_.in_child(generation);
     abandon();
     worker.row_.pid = ::getpid();
-    const int code = run_worker_process(
-        {*generation.cycle, listeners_, worker.row_, worker.identity_, std::move(channel), master});
+    const int code = run_worker_process({*generation.cycle, listeners_, scoreboard_, worker.row_,
+                                         worker.identity_, std::move(channel), master});
     // The master's objects, of which this process has a copy, are not this process's to destroy.
     ::_exit(code);
 }
@@ -183,6 +183,7 @@ WorkerHandle* Workers::next_online(const WorkerHandle* but) {
 void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->read_rest();
     sharing_.worker_ended(worker);
+    worker.lost_ = scoreboard_.count_lost(worker.row_);
     scoreboard_.give_back(worker.row_);
     auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
     if (found != all_.end()) dead_.splice(dead_.end(), all_, found);

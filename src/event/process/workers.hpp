@@ -34,6 +34,8 @@ class WorkerHandle {
     bool accepting() const noexcept { return online_ && !leaving_; }
     // Why it could not start, in its own words; empty when it did not say.
     const std::string& reason() const noexcept { return reason_; }
+    // Once it has ended: the connections it held then.
+    std::uint64_t lost() const noexcept { return lost_; }
 
     bool send(MessageType type, std::string_view payload = {}, int fd = -1);
     void signal(int number) const noexcept { child_.signal(number); }
@@ -56,6 +58,7 @@ class WorkerHandle {
     bool leaving_ = false;
     bool online_ = false;
     std::string reason_;
+    std::uint64_t lost_ = 0;
     TimePoint ready_at_ = kNever;
     Child child_;
     std::unique_ptr<Channel> channel_;

@@ -259,7 +259,6 @@ void Http1::after_send() {
 
 void Http1::complete() {
     Request& request = exchange_->request;
-    count(request.worker().row().requests);
     request.on_complete();
     // What was found out about the body after the head had gone out counts as well.
     if (!keep_alive_ || close_after_) return end();

@@ -57,7 +57,7 @@ class SharedStrategyTest : public ::testing::Test {
         ASSERT_TRUE(listening.add(Address::ipv4(0x7f000001, 0), nullptr, open));
         ASSERT_TRUE(listeners_.prepare(listening));
         row_ = board_.take(0, 1, 1);
-        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, *row_, listeners_);
+        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, board_, *row_, listeners_);
         worker_->when_overloaded(Callback<>::to<&SharedStrategyTest::on_overloaded>(*this));
         worker_->accept_connections();
     }

@@ -60,7 +60,7 @@ class Serving : public ::testing::Test {
         cycle_->use_log(log_);
         ASSERT_TRUE(listeners_.prepare(cycle_->conf<Listening>()));
         row_ = board_.take(0, 1, 1);
-        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, *row_, listeners_);
+        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, board_, *row_, listeners_);
         ASSERT_TRUE(worker_->start());
         worker_->accept_connections();
     }

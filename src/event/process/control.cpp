@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/net/address.hpp"
 #include "core/time/clock.hpp"
@@ -64,6 +65,7 @@ Result<void> ControlServer::listen(const std::string& path) {
     fd_ = std::move(fd);
     path_ = path;
     watcher_.set_fd(fd_.get());
+    full_ = false;
     return loop_.watch(watcher_, Trigger::level);
 }
 
@@ -79,9 +81,24 @@ void ControlServer::on_connect(Readiness) {
         watcher_.unwatch();
         return again_.start(loop_, kNoDescriptors);
     }
-    if (!fd || !allowed(fd.get())) return;
+    if (!fd) return;
+    if (!allowed(fd.get())) {
+        ++refused_;
+        if (log_ != nullptr) log_->warn("a client of the control socket was turned away: another user's");
+        return;
+    }
     Client& client = clients_.emplace_back(*this, std::move(fd), ++last_number_);
-    if (!loop_.watch(client.watcher, Trigger::edge)) drop(client);
+    if (!loop_.watch(client.watcher, Trigger::edge)) return drop(client);
+    if (clients_.size() < limit_) return;
+    full_ = true;
+    watcher_.unwatch();
+    if (log_ != nullptr) log_->warn("{} clients at the control socket: the next ones wait", clients_.size());
+}
+
+void ControlServer::limit(std::size_t clients, Log& log) noexcept {
+    limit_ = clients;
+    log_ = &log;
+    loop_.post(bury_);
 }
 
 void ControlServer::accept_again() {
@@ -138,7 +155,10 @@ void ControlServer::drop(Client& client) {
     loop_.post(bury_);
 }
 
-void ControlServer::bury() { dead_.clear(); }
+void ControlServer::bury() {
+    dead_.clear();
+    if (std::exchange(full_, full_ && clients_.size() >= limit_) && !full_ && fd_) accept_again();
+}
 
 void ControlServer::stop_listening() noexcept {
     if (fd_) ::unlink(path_.c_str());

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/log/log.hpp"
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
 #include "event/loop.hpp"
@@ -29,6 +30,12 @@ class ControlServer {
     ControlServer(EventLoop& loop, Callback<const ControlRequest&> asked) noexcept;
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
+
+    // From here on at most so many clients at once; more wait until one has left. The log outlives this, or
+    // the next call.
+    void limit(std::size_t clients, Log& log) noexcept;
+    // Peers that were turned away because of who they are.
+    std::uint64_t refused() const noexcept { return refused_; }
 
     // A socket that nobody answers on is replaced; anything else at this path is an error. When it listens
     // already it moves to the new path, clients stay.
@@ -73,6 +80,10 @@ class ControlServer {
     std::string path_;
     FileDescriptor fd_;
     std::uint64_t last_number_ = 0;
+    std::size_t limit_ = 64;
+    std::uint64_t refused_ = 0;
+    bool full_ = false;  // so many that nobody is accepted
+    Log* log_ = nullptr;
     std::list<Client> clients_;
     std::list<Client> dead_;
     Watcher watcher_;

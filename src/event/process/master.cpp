@@ -17,13 +17,7 @@ namespace berth {
 
 namespace {
 
-constexpr Duration kKillAfter{1000};
 constexpr Duration kTick{1000};
-
-std::string_view signal_name(int number) {
-    const char* name = ::sigabbrev_np(number);
-    return name != nullptr ? name : "?";
-}
 
 }  // namespace
 
@@ -53,6 +47,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
 Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*current_->cycle);
+    control_.limit(*conf().control_clients, log());
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
     }
@@ -78,9 +73,7 @@ void Master::on_signal(const SignalEvent& signal) {
         workers_.poll();
         return new_binary_.poll();
     }
-    // A window that is resized, or a background job that writes: not meant for us.
-    const bool casual = signal.number == SIGWINCH || signal.number == SIGTTIN || signal.number == SIGTTOU;
-    if (casual && signal.by_terminal) return;
+    if (is_casual(signal)) return;
     log().notice("signal {} ({}) received from {}", signal.number, signal_name(signal.number), signal.sender);
     switch (signal.number) {
         case SIGTERM:
@@ -146,13 +139,15 @@ void Master::stop() {
     workers_.terminate_all();
     workers_.sharing().close();
     listeners_.close();
-    kill_timer_.start(loop_, kKillAfter);
+    kill_timer_.start(loop_, *conf().worker_kill_timeout);
     finish_when_empty();
 }
 
 void Master::kill_rest() {
+    log().alert("{} worker processes have not ended within {} ms: killed", workers_.all().size(),
+                conf().worker_kill_timeout->count());
     workers_.kill_all();
-    kill_timer_.start(loop_, kKillAfter);
+    kill_timer_.start(loop_, *conf().worker_kill_timeout);
 }
 
 // The thread of a reload has to come back before the loop may go, unless there is no time for that.
@@ -213,8 +208,7 @@ void Master::on_worker_ready(WorkerHandle& worker) {
 }
 
 void Master::on_worker_stuck(WorkerHandle& worker) {
-    log().alert("worker process {} is not ready after {} s, killing it", worker.pid(),
-                std::chrono::duration_cast<std::chrono::seconds>(Workers::kStartLimit).count());
+    log().alert("worker process {} is not ready within worker_start_timeout: killed", worker.pid());
 }
 
 void Master::on_worker_ended(WorkerHandle& worker, int status) {

@@ -46,7 +46,7 @@ void Master::on_loaded() {
     if (candidate_ == nullptr) return reject(report.text);
     warnings_ = report.text;
     if (Result<void> started = start_candidate(); !started) return reject(started.error().message);
-    ready_limit_.start(loop_, Workers::kStartLimit);
+    ready_limit_.start(loop_, *candidate_->cycle->conf<ProcessConf>().worker_start_timeout);
 }
 
 Result<void> Master::start_candidate() {
@@ -65,6 +65,7 @@ void Master::commit() {
     workers_stopped_ = false;
     missing_.clear();
     respawn_.configure(*conf().worker_respawn_delay);
+    control_.limit(*conf().control_clients, log());
     const std::uint64_t generation = current_->number();
     workers_.sharing().serve(*current_->cycle);
     // The new ones accept before the old ones cease.

@@ -62,9 +62,12 @@ struct ProcessConf {
     Setting<std::chrono::milliseconds> worker_shutdown_timeout{std::chrono::milliseconds(0)};  // 0: none
     Setting<std::chrono::milliseconds> worker_idle_drain{std::chrono::milliseconds(5000)};
     Setting<RespawnDelay> worker_respawn_delay;
+    Setting<std::chrono::milliseconds> worker_start_timeout{std::chrono::milliseconds(30'000)};
+    Setting<std::chrono::milliseconds> worker_kill_timeout{std::chrono::milliseconds(1000)};
     Setting<RunAs> user;
     Setting<std::string> pid{""};
     Setting<std::string> control{""};
+    Setting<std::size_t> control_clients{64};
     Setting<std::string> lock_file{""};
     Setting<std::string> working_directory{""};
     Setting<bool> daemon{true};

@@ -196,6 +196,15 @@ constexpr Directive directives[] = {
                                           "How long a worker of an old configuration keeps idle connections, "
                                           "so that their next answer can announce the "
                                           "close."),
+    rows::duration<&C::worker_start_timeout>(
+        "worker_start_timeout", in_main,
+        "How long a worker may take until it is ready. One that needs longer is killed; in a reload that "
+        "means that the new configuration is not applied.",
+        {1}),
+    rows::duration<&C::worker_kill_timeout>(
+        "worker_kill_timeout", in_main,
+        "How long workers have to end when the server is stopped fast (TERM, -s stop); then they are killed.",
+        {1}),
     with_default(
         rows::custom<&C::worker_respawn_delay, take_respawn_delay>(
             "worker_respawn_delay", in_main, {1, 2}, "TIME [max=TIME]",
@@ -211,6 +220,9 @@ constexpr Directive directives[] = {
     rows::custom<&C::control, take_control>(
         "control", in_main, {1, 1}, "unix:PATH | off",
         "The socket through which -s talks to the running server. Beside the pid file, unless set."),
+    rows::number<&C::control_clients>(
+        "control_clients", in_main,
+        "How many may ask at the control socket at once; more wait until one has left.", {1}),
     rows::text<&C::lock_file>("lock_file", in_main, "Accepted for compatibility: no lock files are needed."),
     rows::text<&C::working_directory>("working_directory", in_main,
                                       "The working directory of workers, for core files."),

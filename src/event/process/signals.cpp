@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 namespace berth {
@@ -29,6 +30,17 @@ void set_handler(int number, void (*handler)(int)) {
 }
 
 }  // namespace
+
+std::string_view signal_name(int number) noexcept {
+    const char* name = ::sigabbrev_np(number);
+    return name != nullptr ? name : "?";
+}
+
+bool is_casual(const SignalEvent& signal) noexcept {
+    const bool of_terminals =
+        signal.number == SIGWINCH || signal.number == SIGTTIN || signal.number == SIGTTOU;
+    return of_terminals && signal.by_terminal;
+}
 
 void take_over_signals() noexcept {
     const sigset_t set = our_signals();

@@ -3,6 +3,8 @@
 
 #include <sys/signalfd.h>
 
+#include <string_view>
+
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
 #include "event/loop.hpp"
@@ -16,6 +18,13 @@ struct SignalEvent {
     int sender = 0;
     bool by_terminal = false;
 };
+
+// "HUP" of SIGHUP.
+std::string_view signal_name(int number) noexcept;
+
+// Whether the terminal sent it to everybody who uses it: a window was resized, a background job wrote. Not
+// meant for a server.
+bool is_casual(const SignalEvent& signal) noexcept;
 
 // Blocks the server's signals (TERM INT QUIT HUP USR1 USR2 WINCH TTIN TTOU CHLD) for this and all later
 // threads, gives them handlers also where they were inherited as ignored, and ignores PIPE. Called before the

@@ -45,6 +45,7 @@ Single::~Single() = default;
 Result<void> Single::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*first_->cycle);
+    control_.limit(*first_->cycle->conf<ProcessConf>().control_clients, *first_->log);
     if (Result<void> serving = serve(std::move(first_)); !serving) return serving;
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
@@ -72,12 +73,22 @@ Result<void> Single::serve(std::unique_ptr<Generation> generation) {
 }
 
 void Single::on_signal(const SignalEvent& signal) {
+    if (is_casual(signal)) return;
+    log().notice("signal {} ({}) received from {}", signal.number, signal_name(signal.number), signal.sender);
     switch (signal.number) {
         case SIGTERM:
         case SIGINT: return stop();
         case SIGQUIT: return quit();
         case SIGHUP: return reload(0);
         case SIGUSR1: return reopen();
+        case SIGUSR2:
+            return log().notice(
+                "no binary upgrade: with \"master_process off\" nobody hands the sockets over");
+        case SIGWINCH:
+        case SIGTTIN:
+        case SIGTTOU:
+            return log().notice(
+                "nothing is done: with \"master_process off\" there are no workers to stop, add or remove");
         default: return;
     }
 }
@@ -135,6 +146,7 @@ void Single::on_loaded() {
     const auto& listening = current.cycle->conf<Listening>();
     listeners_.retire(listening);
     if (success) {
+        control_.limit(*current.cycle->conf<ProcessConf>().control_clients, log());
         if (Result<void> applied = listeners_.apply_options(listening); !applied) {
             log().error("{}", applied.error().message);
         }

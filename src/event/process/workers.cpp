@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "event/process/process_conf.hpp"
 #include "event/process/worker_process.hpp"
 
 namespace berth {
@@ -96,7 +97,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot) {
                                                  Callback<Message&>::to<&WorkerHandle::on_message>(*worker),
                                                  Callback<>::to<&WorkerHandle::on_closed>(*worker));
     Result<void> watched = worker->channel_->start();
-    worker->start_limit_.start(loop_, kStartLimit);
+    worker->start_limit_.start(loop_, *generation.cycle->conf<ProcessConf>().worker_start_timeout);
     generation.log->notice("start worker process {}", pid);
     if (!watched) worker->signal(SIGKILL);  // a worker nobody hears is none: its end is handled as any
     all_.push_back(std::move(worker));

@@ -68,16 +68,13 @@ class WorkerHandle {
 // What the master wants to hear of its workers.
 struct WorkerEvents {
     Callback<WorkerHandle&> ready;       // it waits to be told `online`
-    Callback<WorkerHandle&> stuck;       // it was not ready within kStartLimit, and is being killed
+    Callback<WorkerHandle&> stuck;       // it was not ready within worker_start_timeout, and is being killed
     Callback<WorkerHandle&, int> ended;  // with the status of waitpid(2); it is gone after this call
     Callback<Generation&> in_child;  // in a fresh child of this generation: let go of what is the master's
 };
 
 class Workers {
  public:
-    // A worker that is not ready by then will not be.
-    static constexpr Duration kStartLimit{30'000};
-
     Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard, WorkerEvents events) noexcept;
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;

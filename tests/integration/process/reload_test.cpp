@@ -225,6 +225,16 @@ TEST(ReloadTest, InASingleProcess) {
     EXPECT_FALSE(server.folder().has("berth.pid"));
 }
 
+// What only a master can do is answered with why nothing happens.
+TEST(ReloadTest, ASingleProcessSaysWhatItCannotDo) {
+    Server server(config("one", "master_process off;"));
+    for (const int number : {SIGTTIN, SIGTTOU, SIGWINCH}) server.signal(number);
+    EXPECT_TRUE(server.wait_log("there are no workers to stop, add or remove", 3)) << server.error_log();
+    server.signal(SIGUSR2);
+    EXPECT_TRUE(server.wait_log("no binary upgrade"));
+    EXPECT_EQ(fetch(server.port(), "/").body, "one");
+}
+
 }  // namespace
 
 }  // namespace berth::test

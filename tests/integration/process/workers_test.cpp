@@ -121,6 +121,28 @@ TEST(WorkersTest, ThatDieAtOnceAreReplacedEverMoreSlowly) {
     EXPECT_TRUE(alive(server.master()));
 }
 
+TEST(WorkersTest, ThatAreNotReadyInTimeAreKilled) {
+    Server server("worker_start_timeout 1ms;\nworker_respawn_delay 0 max=1ms;\n" + std::string(kConfig));
+    // Some are quicker than that: these have to start again.
+    const auto killed = [&] {
+        for (const pid_t worker : server.workers()) ::kill(worker, SIGKILL);
+        return occurrences(server.error_log(), "is not ready within worker_start_timeout: killed") > 0;
+    };
+    EXPECT_TRUE(eventually(killed)) << server.error_log();
+    EXPECT_TRUE(alive(server.master()));
+}
+
+TEST(WorkersTest, ThatDoNotEndWhenTheyAreStoppedAreKilled) {
+    Server server("worker_kill_timeout 7ms;\n" + std::string(kConfig));
+    ASSERT_TRUE(has_workers(server, 2));
+    const pid_t stuck = server.workers().front();
+    ASSERT_EQ(::kill(stuck, SIGSTOP), 0);
+    server.signal(SIGTERM);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_FALSE(alive(stuck));
+    EXPECT_NE(server.error_log().find("have not ended within 7 ms: killed"), std::string::npos);
+}
+
 TEST(WorkersTest, KillsUnderLoadCostOnlyWhatTheWorkerHeld) {
     Server server(kConfig);
     ASSERT_TRUE(has_workers(server, 2));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/net/address.hpp"
 
@@ -135,6 +136,27 @@ TEST_F(ControlTest, AHalfClosedClientAndAClosedServerStillGetTheirAnswer) {
     server_.answer(client_, "", true);
     char answer[16];
     EXPECT_EQ(::recv(client.get(), answer, sizeof answer, 0), 3);
+}
+
+// As many as may ask are there and say nothing: the next one waits for one of them to leave.
+TEST_F(ControlTest, MoreClientsThanMayAskWait) {
+    Log log;
+    server_.limit(2, log);
+    const Address address = *Address::unix_path(path_);
+    std::vector<FileDescriptor> silent;
+    for (int i = 0; i < 2; ++i) {
+        silent.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::connect(silent.back().get(), address.data(), address.length()), 0);
+    }
+    for (int i = 0; i < 10; ++i) loop_->run_once(Duration(1));
+    const FileDescriptor third(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(third.get(), address.data(), address.length()), 0);
+    ASSERT_EQ(::send(third.get(), "status\n", 7, MSG_NOSIGNAL), 7);
+    for (int i = 0; i < 10; ++i) loop_->run_once(Duration(1));
+    EXPECT_EQ(asked_, "");
+    silent.pop_back();
+    for (int i = 0; i < 500 && asked_.empty(); ++i) loop_->run_once(Duration(10));
+    EXPECT_EQ(asked_, "status");
 }
 
 TEST_F(ControlTest, NobodyListening) {

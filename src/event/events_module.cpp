@@ -64,6 +64,28 @@ constexpr Directive directives[] = {
         "How workers share a listening port where its `listen` does not say. shared: all watch one socket. "
         "handoff: the master accepts and passes connections on, round robin. reuseport: one socket for each "
         "worker, the kernel chooses. proxy: front processes accept and relay to each worker's own address."),
+    rows::choice<&C::accept_balance>(
+        "accept_balance", in_events, kAcceptBalanceNames,
+        "Who gets the next connection, with the strategies handoff and proxy, where `listen` does not say "
+        "balance=. round_robin: the worker that has waited longest. least_conn: the one with the fewest open "
+        "connections. ip_hash: a client's IP address always has the same worker, while that is there. "
+        "random: "
+        "anyone."),
+    rows::duration<&C::accept_hold>(
+        "accept_hold", in_events,
+        "With the strategy handoff: how long connections are kept waiting while no worker is there, because "
+        "all have died and start again. After that they are accepted, closed and counted (dropped)."),
+    rows::number<&C::handoff_window>(
+        "handoff_window", in_events,
+        "With the strategy handoff: how many connections a worker may have been given that it has not yet "
+        "taken. A worker that is stuck holds no more than these. With more than 1, a busy server needs fewer "
+        "wake-ups for the same connections.",
+        {1, kMostHandoffWindow}),
+    rows::number<&C::handoff_queue>(
+        "handoff_queue", in_events,
+        "With the strategy handoff: how many connections of a listening socket the master accepts beyond "
+        "what workers have room for. The rest waits in the kernel (backlog of `listen`).",
+        {0, 65536}),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
         "debug_connection", in_events, {1, 1},
         "ADDRESS | NETWORK | unix:", "Accepted for compatibility: error_log decides what is logged.")),

@@ -9,6 +9,7 @@
 #include "core/config/directive.hpp"
 #include "core/config/setting.hpp"
 #include "core/net/cidr.hpp"
+#include "event/accept/balance.hpp"
 #include "event/accept/strategy.hpp"
 
 namespace berth {
@@ -25,6 +26,10 @@ struct EventsConf {
     Setting<AcceptMutex> accept_mutex{AcceptMutex::exclusive};
     Setting<std::chrono::milliseconds> accept_mutex_delay{std::chrono::milliseconds(500)};
     Setting<Strategy> accept_strategy{Strategy::shared};
+    Setting<AcceptBalance> accept_balance{AcceptBalance::round_robin};
+    Setting<std::chrono::milliseconds> accept_hold{std::chrono::milliseconds(10'000)};
+    Setting<unsigned> handoff_window{1};
+    Setting<std::size_t> handoff_queue{64};
     Setting<std::vector<Cidr>> debug_connection;
 };
 

@@ -16,6 +16,31 @@ std::string place(const Origin& at) {
     return " (first at " + at.source->path + ":" + std::to_string(at.line) + ")";
 }
 
+// Who accepts for others reads nothing of what a client sends.
+void check_balance(Loader& loader, const Listening::Entry& entry) {
+    const bool chosen = entry.strategy == Strategy::handoff || entry.strategy == Strategy::proxy;
+    if (!chosen) {
+        if (!entry.options.balance) return;
+        return loader.error(entry.at,
+                            entry.address.to_text() + ": \"balance\" says nothing about strategy \"" +
+                                std::string(to_text(entry.strategy)) + "\", where the kernel chooses",
+                            "write strategy=handoff or strategy=proxy here, or leave balance= out");
+    }
+    if (entry.balance != AcceptBalance::ip_hash) return;
+    if (entry.proxy_protocol) {
+        loader.error(entry.at,
+                     entry.address.to_text() +
+                         ": balance \"ip_hash\" cannot be used with \"proxy_protocol\": whoever chooses the "
+                         "worker reads nothing, and sees only the address of the proxy in front",
+                     "write balance=round_robin, balance=least_conn or balance=random here");
+    } else if (entry.address.is_unix()) {
+        loader.error(entry.at,
+                     entry.address.to_text() +
+                         ": balance \"ip_hash\" cannot be used on a unix socket: its clients have no address",
+                     "write balance=round_robin, balance=least_conn or balance=random here");
+    }
+}
+
 }  // namespace
 
 Result<Listening::Entry*> Listening::add(const Address& address, const ListenOptions* options,
@@ -49,13 +74,15 @@ const Listening::Entry* Listening::find(const Address& address) const noexcept {
 }
 
 void Listening::finish(Loader& loader) {
-    const Strategy usual = *loader.cycle().own<EventsConf>().accept_strategy;
+    const auto& events = loader.cycle().own<EventsConf>();
     for (Entry& entry : entries) {
-        entry.strategy = entry.options.strategy.value_or(usual);
-        const std::string reason = why_not(entry.strategy, entry.address);
-        if (reason.empty()) continue;
-        loader.error(entry.at, entry.address.to_text() + ": " + reason,
-                     "write strategy=shared, strategy=handoff or strategy=proxy here");
+        entry.strategy = entry.options.strategy.value_or(*events.accept_strategy);
+        entry.balance = entry.options.balance.value_or(*events.accept_balance);
+        if (const std::string reason = why_not(entry.strategy, entry.address); !reason.empty()) {
+            loader.error(entry.at, entry.address.to_text() + ": " + reason,
+                         "write strategy=shared, strategy=handoff or strategy=proxy here");
+        }
+        check_balance(loader, entry);
     }
 }
 

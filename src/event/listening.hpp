@@ -24,10 +24,13 @@ struct Listening {
         // `user` is the protocol's own: what it finds its servers by.
         Listener::OpenSession open = nullptr;
         void* user = nullptr;
-        bool has_options = false;   // some `listen` wrote options for the socket
-        std::string_view scheme{};  // of its URLs ("http"), for showing them; the protocol's to set
-        Origin at;                  // where it was first asked for
-        Strategy strategy = Strategy::shared;  // once the whole configuration is read
+        bool has_options = false;     // some `listen` wrote options for the socket
+        std::string_view scheme{};    // of its URLs ("http"), for showing them; the protocol's to set
+        Origin at;                    // where it was first asked for
+        bool proxy_protocol = false;  // some `listen` wrote that connections begin with a PROXY header
+        // Once the whole configuration is read.
+        Strategy strategy = Strategy::shared;
+        AcceptBalance balance = AcceptBalance::round_robin;
     };
 
     // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.
@@ -39,7 +42,7 @@ struct Listening {
     Result<Entry*> add(const Address& address, const ListenOptions* options, Listener::OpenSession open,
                        const Origin& at = {});
 
-    // Settles the strategies, once everything is read; those that cannot be are reported.
+    // Settles strategies and balances, once everything is read; those that cannot be are reported.
     void finish(Loader& loader);
 
     // Null when nobody asked for it.

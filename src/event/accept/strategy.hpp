@@ -15,6 +15,9 @@ namespace berth {
 // processes accept and relay to each worker's private address (proxy_*).
 enum class Strategy : std::uint8_t { shared, handoff, reuseport, proxy };
 
+// The most that handoff_window can be.
+inline constexpr unsigned kMostHandoffWindow = 64;
+
 inline constexpr std::array<std::string_view, 4> kStrategyNames{"shared", "handoff", "reuseport", "proxy"};
 
 constexpr std::string_view to_text(Strategy strategy) noexcept {

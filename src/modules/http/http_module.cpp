@@ -113,7 +113,8 @@ constexpr Directive directives[] = {
         "listen", in_server, {1, kAnyNumber},
         "PORT | ADDRESS[:PORT] | unix:PATH [default_server] [proxy_protocol] [backlog=N] [rcvbuf=SIZE] "
         "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
-        "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy]",
+        "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
+        "[balance=round_robin|least_conn|ip_hash|random]",
         "An address this server is reached at. Several servers may share one; the first, or the one that "
         "says default_server, answers names that no server has.",
         [](Loader& l, const Directive&, const Node& n, void*) { take_listen(l, n); })),

@@ -139,6 +139,17 @@ bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest& re
     return false;
 }
 
+bool read_balance(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    const auto* known = std::ranges::find(kAcceptBalanceNames, parameter.value);
+    if (known != kAcceptBalanceNames.end()) {
+        request.options.balance = static_cast<AcceptBalance>(known - kAcceptBalanceNames.begin());
+        return true;
+    }
+    loader.error(parameter.word->at, "unknown balance \"" + std::string(parameter.value) + '"',
+                 "it is one of: round_robin, least_conn, ip_hash, random");
+    return false;
+}
+
 constexpr Known kKnown[] = {
     {"default_server", false, false,
      [](Loader&, const Parameter&, ListenRequest& r) { return r.default_server = true; }},
@@ -171,6 +182,7 @@ constexpr Known kKnown[] = {
          return read_keepalive(l, p, r.options.keepalive);
      }},
     {"strategy", true, true, read_strategy},
+    {"balance", true, true, read_balance},
     {"ssl", false, false, not_in_build},
     {"http2", false, false, not_in_build},
     {"quic", false, false, not_in_build},
@@ -260,6 +272,7 @@ void make_sockets(Loader& loader, HttpBlock& http) {
             (*entry)->user = hosts;
             (*entry)->scheme = "http";
         }
+        (*entry)->proxy_protocol |= request.options.proxy_protocol;
         AddressServers& servers = hosts->at(request.address);
         servers.proxy_protocol |= request.options.proxy_protocol;
         servers.add(*request.server, request.default_server, loader);

@@ -1,6 +1,7 @@
 // Opening, binding and adopting listening sockets.
 #include "event/listener.hpp"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -103,14 +104,39 @@ Listener::Listener(Address address, ListenOptions options)
     : address_(std::move(address)), options_(options) {}
 
 Result<void> Listener::bind_and_listen() {
+    Result<void> done = bind();
+    if (done) done = listen();
+    if (!done) fd_.reset();
+    return done;
+}
+
+Result<void> Listener::bind() {
     Result<FileDescriptor> fd = open_socket(address_, options_.multipath);
     if (!fd) return fd.error();
     if (auto done = prepare_bind(fd->get()); !done) return done;
     if (auto done = bind_socket(fd->get()); !done) return done;
-    if (auto done = start_listening(fd->get()); !done) return done;
     fd_ = *std::move(fd);
     if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
     return {};
+}
+
+Result<void> Listener::listen() { return start_listening(); }
+
+Result<void> Listener::share_address() {
+    return set(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", address_);
+}
+
+// The sockets of an address have numbers in the order in which they began to listen, and a filter of this
+// kind answers with a number (socket(7), SO_ATTACH_REUSEPORT_CBPF).
+void Listener::take_all(bool on) noexcept {
+    sock_filter always_first{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog filter{1, &always_first};
+    if (on) {
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter);
+    } else {
+        const int unused = 0;
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused);
+    }
 }
 
 Result<void> Listener::adopt(FileDescriptor fd) {
@@ -118,14 +144,15 @@ Result<void> Listener::adopt(FileDescriptor fd) {
     inherited_ = true;
     if (auto done = set_nonblocking(fd_.get()); !done) return done;
     if (auto done = set_cloexec(fd_.get()); !done) return done;
-    if (auto done = start_listening(fd_.get()); !done) return done;
+    if (auto done = start_listening(); !done) return done;
     if (!address_.is_unix() && address_.port() == 0) address_ = Address::of_socket(fd_.get());
     return {};
 }
 
 Result<void> Listener::change_options(const ListenOptions& options) {
     options_ = options;
-    if (auto done = start_listening(fd_.get()); !done) return done;
+    if (!listening()) return {};
+    if (auto done = start_listening(); !done) return done;
     return check_fixed();
 }
 
@@ -165,7 +192,8 @@ Result<void> Listener::bind_socket(int fd) const {
 
 // Options that can also be changed on a socket that listens already; then listen(2), which also changes the
 // backlog.
-Result<void> Listener::start_listening(int fd) const {
+Result<void> Listener::start_listening() {
+    const int fd = fd_.get();
     if (options_.receive_buffer) {
         auto done = set(fd, SOL_SOCKET, SO_RCVBUF, *options_.receive_buffer, "SO_RCVBUF", address_);
         if (!done) return done;
@@ -187,7 +215,8 @@ Result<void> Listener::start_listening(int fd) const {
             if (!done) return done;
         }
     }
-    if (::listen(fd, options_.backlog) == 0) return {};
+    listening_ = ::listen(fd, options_.backlog) == 0;
+    if (listening_) return {};
     return errno == EADDRINUSE ? bind_error(address_, errno)
                                : system_error("listen", address_.to_text(), errno);
 }

@@ -64,13 +64,24 @@ class Listener {
     // Opens, binds and listens; the socket is non-blocking and close-on-exec. A unix socket that exists
     // already is replaced only when nobody answers on it. Errors say what to do about them.
     Result<void> bind_and_listen();
+    // Its two halves. Between them the address is taken, but no connection comes: what is closed then loses
+    // none. A failed bind() leaves nothing open.
+    Result<void> bind();
+    Result<void> listen();
+    // Lets further sockets take the same address (SO_REUSEPORT), which they must be told, too. TCP only.
+    Result<void> share_address();
+    // Of several sockets at its address this one alone gets new connections, if it was the first of them; or
+    // each gets its share again. What waits in the others stays there. Where the kernel cannot (before Linux
+    // 4.5; the way back 5.3) all go on.
+    void take_all(bool on) noexcept;
 
     // Uses a socket that is listening already (inherited, or received), and applies those options that can be
     // changed (backlog, buffers, keep-alive, deferred). After an error it has the descriptor all the same:
     // release() gives it back.
     Result<void> adopt(FileDescriptor fd);
-    // Changes the options of a socket that listens. After an error some are changed and some are not; it
-    // listens on. Some cannot be changed (ipv6_only, multipath): that is such an error.
+    // Changes the options of a socket that listens; one that does not yet takes them when it does. After an
+    // error some are changed and some are not; it listens on. Some cannot be changed (ipv6_only, multipath):
+    // that is such an error.
     Result<void> change_options(const ListenOptions& options);
 
     // Deletes the path of a unix socket; harmless for others.
@@ -80,7 +91,9 @@ class Listener {
     const Address& address() const noexcept { return address_; }
     const ListenOptions& options() const noexcept { return options_; }
     int fd() const noexcept { return fd_.get(); }
-    bool listening() const noexcept { return static_cast<bool>(fd_); }
+    bool has_socket() const noexcept { return static_cast<bool>(fd_); }
+    // In a worker: did it listen when the worker was started.
+    bool listening() const noexcept { return fd_ && listening_; }
     bool inherited() const noexcept { return inherited_; }
     FileDescriptor release() noexcept { return std::move(fd_); }
     void close() noexcept { fd_.reset(); }
@@ -95,12 +108,13 @@ class Listener {
  private:
     Result<void> prepare_bind(int fd) const;
     Result<void> bind_socket(int fd) const;
-    Result<void> start_listening(int fd) const;
+    Result<void> start_listening();
     Result<void> check_fixed() const;
 
     Address address_;
     ListenOptions options_;
     FileDescriptor fd_;
+    bool listening_ = false;
     bool inherited_ = false;
     OpenSession open_ = nullptr;
     void* user_ = nullptr;

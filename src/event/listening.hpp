@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string_view>
 
 #include "core/config/tree.hpp"
@@ -31,6 +32,8 @@ struct Listening {
         // Once the whole configuration is read.
         Strategy strategy = Strategy::shared;
         AcceptBalance balance = AcceptBalance::round_robin;
+        // strategy=proxy: where the worker of that slot listens, for the front processes alone.
+        std::function<Address(unsigned slot)> private_address{};
     };
 
     // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.

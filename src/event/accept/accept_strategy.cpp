@@ -9,13 +9,17 @@ std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Liste
                                                      ListenerSet::Item& item) {
     ListenerCounters& counters = worker.row().listener(item.index);
     const Strategy strategy = worker.has_master() ? entry.strategy : Strategy::shared;
+    int socket = item.listener->fd();
     switch (strategy) {
+        case Strategy::reuseport: {
+            if (const Listener* own = item.group_socket(worker.slot())) socket = own->fd();
+            break;
+        }
         case Strategy::shared:
         case Strategy::handoff:
-        case Strategy::reuseport:
         case Strategy::proxy: break;
     }
-    return make_shared_strategy(worker, *item.listener, counters);
+    return make_shared_strategy(worker, *item.listener, socket, counters);
 }
 
 }  // namespace berth

@@ -33,8 +33,8 @@ class AcceptStrategy {
 std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
                                                      ListenerSet::Item& item);
 
-// strategy=shared: all workers watch the one socket (accept_mutex says how).
-std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener,
+// strategy=shared: all workers watch `socket` (accept_mutex says how), which need not be the listener's own.
+std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
                                                      ListenerCounters& counters);
 
 }  // namespace berth

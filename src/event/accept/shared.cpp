@@ -21,15 +21,16 @@ constexpr Duration kNoSlots{10};
 
 class SharedStrategy final : public AcceptStrategy {
  public:
-    SharedStrategy(Worker& worker, Listener& listener, ListenerCounters& counters)
+    SharedStrategy(Worker& worker, Listener& listener, int socket, ListenerCounters& counters)
         : worker_(worker),
           listener_(listener),
+          socket_(socket),
           counters_(counters),
           batch_(*worker.cycle().conf<EventsConf>().multi_accept ? kBatch : 1),
           trigger_(*worker.cycle().conf<EventsConf>().accept_mutex == AcceptMutex::off
                        ? Trigger::level
                        : Trigger::level_exclusive),
-          watcher_(Callback<Readiness>::to<&SharedStrategy::on_ready>(*this), listener.fd()),
+          watcher_(Callback<Readiness>::to<&SharedStrategy::on_ready>(*this), socket),
           again_(Callback<>::to<&SharedStrategy::on_again>(*this)),
           retry_(Callback<>::to<&SharedStrategy::on_retry>(*this)) {}
 
@@ -85,7 +86,7 @@ class SharedStrategy final : public AcceptStrategy {
         sockaddr_storage from;
         socklen_t length = sizeof(from);
         auto* peer = reinterpret_cast<sockaddr*>(&from);
-        const int fd = ::accept4(listener_.fd(), peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = ::accept4(socket_, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) return failed(errno);
         count(counters_.accepted);
         ++since_rotation_;
@@ -152,6 +153,7 @@ class SharedStrategy final : public AcceptStrategy {
 
     Worker& worker_;
     Listener& listener_;
+    const int socket_;
     ListenerCounters& counters_;
     const unsigned batch_;
     const Trigger trigger_;
@@ -164,9 +166,9 @@ class SharedStrategy final : public AcceptStrategy {
 
 }  // namespace
 
-std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener,
+std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
                                                      ListenerCounters& counters) {
-    return std::make_unique<SharedStrategy>(worker, listener, counters);
+    return std::make_unique<SharedStrategy>(worker, listener, socket, counters);
 }
 
 }  // namespace berth

@@ -15,23 +15,49 @@ namespace berth {
 // Owned by the master; a worker finds the same sockets in its copy.
 class ListenerSet {
  public:
-    struct Item {
-        Address address;  // as it was asked for
-        Strategy strategy = Strategy::shared;
+    struct SlotSocket {
+        unsigned slot = 0;
         std::unique_ptr<Listener> listener;
+    };
+
+    // One address that is served.
+    struct Item {
+        Address address;                       // as it was asked for
+        Strategy strategy = Strategy::shared;  // of the configuration in force
+        std::unique_ptr<Listener> listener;    // where clients come
         std::size_t index = 0;  // its place in a worker's counters; never used again by another address
+        // reuseport: the sockets of all slots but the first, whose is `listener`. The kernel gives each its
+        // share of the connections, and resets what waits in one that is closed: so they are kept as long as
+        // the address is served, also when there are fewer workers, or another strategy.
+        std::vector<SlotSocket> group{};
+        // proxy: the workers' own addresses (Entry::private_address).
+        std::vector<SlotSocket> privates{};
+
+        // The socket of that slot under reuseport; null when there is none.
+        Listener* group_socket(unsigned slot) const noexcept;
+        Listener* private_socket(const Address& at) const noexcept;
+        // All that clients come to: `listener` first.
+        std::vector<Listener*> sockets() const;
     };
 
     // Takes over sockets that another binary listens on: "3;4;5", as inheritance() wrote it. What is not a
-    // listening socket is left alone and reported.
+    // listening socket is left alone and reported. Of several at one address the first has slot 0.
     Result<void> inherit(std::string_view descriptors);
     // The same for the next binary. The descriptors are made inheritable in the child, with keep_over_exec().
     std::string inheritance() const;
     void keep_over_exec() const;
 
-    // Binds what `wanted` asks for and nobody listens on yet. When one fails, those bound by this call are
-    // closed again; sockets that listen already are not touched.
-    Result<void> prepare(const Listening& wanted);
+    // Binds what `wanted` asks for and nobody listens on yet, for workers in slots 0 … slots-1. When it
+    // fails, sockets that listen already are not touched, new addresses are closed again, and what was bound
+    // for slots is closed by retire() with the configuration that stays.
+    Result<void> prepare(const Listening& wanted, unsigned slots = 0);
+    // Sees to the sockets that the worker in `slot` has for itself, before it is started. Those of reuseport
+    // only take their address: connections come once listen_slot() was called.
+    Result<void> provide(const Listening& wanted, unsigned slot);
+    // `wanted` is in force: its strategies are.
+    void serve(const Listening& wanted);
+    // The worker in `slot` begins to accept, under the strategies in force.
+    Result<void> listen_slot(unsigned slot);
     // Once `wanted` is in force: gives the sockets that stay its options. What the system refuses does not
     // keep the others from being changed; the last such error is returned.
     Result<void> apply_options(const Listening& wanted);
@@ -45,6 +71,9 @@ class ListenerSet {
     const std::vector<Item>& items() const noexcept { return items_; }
     std::vector<Item>& items() noexcept { return items_; }
 
+    // In a worker: closes what it has no use for: addresses that `wanted` does not serve, and other slots'
+    // sockets.
+    void keep_own(const Listening& wanted, unsigned slot);
     // Closes every socket here, in a worker that accepts no more.
     void close();
     // Deletes the paths of unix sockets: when the last owner ends. Those of inherited sockets only when told.
@@ -57,7 +86,14 @@ class ListenerSet {
     };
 
     Result<void> open(const Listening::Entry& entry);
+    Result<bool> take_inherited(Listener& listener);
+    Result<void> provide_group(Item& item, const Listening::Entry& entry, unsigned slot);
+    Result<void> provide_private(Item& item, const Listening::Entry& entry, unsigned slot);
+    std::vector<Listener*> all() const;
     void undo(std::size_t first_new);
+    void give_back(Listener& listener);
+    void retire_item(Item& item, bool keep_paths);
+    void retire_slots(Item& item, const Listening::Entry& entry, bool keep_paths);
 
     std::vector<Item> items_;
     std::vector<std::unique_ptr<Listener>> retired_;

@@ -54,6 +54,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
+    listeners_.serve(current_->cycle->conf<Listening>());
     workers_.sharing().serve(*current_->cycle);
     start_workers();
     tick_.start(loop_, kTick);
@@ -203,8 +204,16 @@ void Master::start_worker_after(Duration wait, unsigned slot) {
 
 void Master::on_worker_ready(WorkerHandle& worker) {
     const std::uint64_t generation = worker.identity().generation;
-    if (candidate_ == nullptr || generation != candidate_->number()) return workers_.put_online(worker);
+    if (candidate_ == nullptr || generation != candidate_->number()) return put_online(worker);
     if (workers_.all_ready(generation) && workers_.count(generation) > 0) commit();
+}
+
+void Master::put_online(WorkerHandle& worker) {
+    if (worker.asked()) return;
+    if (Result<void> listens = listeners_.listen_slot(worker.identity().slot); !listens) {
+        log().alert("{}", listens.error().message);
+    }
+    workers_.put_online(worker);
 }
 
 void Master::on_worker_stuck(WorkerHandle& worker) {

@@ -50,6 +50,7 @@ class Master {
     void start_workers();
     void start_worker(unsigned slot);
     void on_worker_ready(WorkerHandle& worker);
+    void put_online(WorkerHandle& worker);
     void on_worker_stuck(WorkerHandle& worker);
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);

@@ -50,8 +50,8 @@ void Master::on_loaded() {
 }
 
 Result<void> Master::start_candidate() {
-    if (Result<void> bound = listeners_.prepare(candidate_->cycle->conf<Listening>()); !bound) return bound;
     const unsigned count = worker_count(candidate_->cycle->conf<ProcessConf>());
+    if (auto bound = listeners_.prepare(candidate_->cycle->conf<Listening>(), count); !bound) return bound;
     for (unsigned slot = 0; slot < count; ++slot) {
         if (Result<void> spawned = workers_.spawn(*candidate_, slot); !spawned) return spawned;
     }
@@ -67,13 +67,14 @@ void Master::commit() {
     respawn_.configure(*conf().worker_respawn_delay);
     control_.limit(*conf().control_clients, log());
     const std::uint64_t generation = current_->number();
+    const auto& listening = current_->cycle->conf<Listening>();
+    listeners_.serve(listening);
     workers_.sharing().serve(*current_->cycle);
     // The new ones accept before the old ones cease.
     for (auto& worker : workers_.all()) {
-        if (worker->identity().generation == generation) workers_.put_online(*worker);
+        if (worker->identity().generation == generation) put_online(*worker);
     }
     workers_.drain_other_generations(generation);
-    const auto& listening = current_->cycle->conf<Listening>();
     if (Result<void> applied = listeners_.apply_options(listening); !applied) {
         log().error("{}", applied.error().message);
     }

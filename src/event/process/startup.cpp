@@ -175,7 +175,8 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
         }
     }
     const auto& listening = generation.cycle->conf<Listening>();
-    if (Result<void> bound = server.listeners.prepare(listening); !bound) {
+    const unsigned slots = *server.conf.master_process ? worker_count(server.conf) : 0;
+    if (Result<void> bound = server.listeners.prepare(listening, slots); !bound) {
         return fail(server.log, bound.error().message);
     }
     server.listeners.retire(listening);

@@ -65,7 +65,7 @@ void Worker::accept_connections() {
     if (draining_ || !acceptors_.empty()) return;
     for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
         ListenerSet::Item* item = listeners_.find(entry.address);
-        if (item == nullptr || !item->listener->listening()) {
+        if (item == nullptr) {
             log().alert("nothing listens on {}: it is not served", entry.address.to_text());
             continue;
         }

@@ -101,18 +101,10 @@ class WorkerProcess {
     SignalSource signals_;
 };
 
-// Sockets of an address that this configuration does not serve are not held open by its workers.
-void close_unwanted(WorkerStart& start) {
-    const auto& wanted = start.cycle.conf<Listening>();
-    for (ListenerSet::Item& item : start.listeners.items()) {
-        if (wanted.find(item.address) == nullptr) item.listener->close();
-    }
-}
-
 Result<void> serve(WorkerStart& start) {
     set_process_title(
         fmt::format("berth: worker {} (generation {})", start.identity.slot, start.identity.generation));
-    close_unwanted(start);
+    start.listeners.keep_own(start.cycle.conf<Listening>(), start.identity.slot);
     if (Result<void> became = become_worker(start.cycle, start.identity.slot, start.master); !became)
         return became;
     Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*start.cycle.conf<EventsConf>().use);

@@ -73,6 +73,7 @@ Workers::Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard
       bury_(Callback<>::to<&Workers::bury>(*this)) {}
 
 Result<void> Workers::spawn(Generation& generation, unsigned slot) {
+    if (auto bound = listeners_.provide(generation.cycle->conf<Listening>(), slot); !bound) return bound;
     Result<Channel::Ends> ends = Channel::make_ends();
     if (!ends) return ends.error();
     WorkerIdentity identity{slot, ++last_id_, generation.number()};
@@ -166,8 +167,11 @@ void Workers::send_all(MessageType type, std::string_view payload, int fd) {
 
 void Workers::nudge_for_waiting(const WorkerHandle* but) {
     for (const ListenerSet::Item& item : listeners_.items()) {
-        pollfd waiting{item.listener->fd(), POLLIN, 0};
-        if (!item.listener->listening() || ::poll(&waiting, 1, 0) != 1) continue;
+        const auto somebody_waits = [](const Listener* listener) {
+            pollfd waiting{listener->fd(), POLLIN, 0};
+            return listener->listening() && ::poll(&waiting, 1, 0) == 1;
+        };
+        if (std::ranges::none_of(item.sockets(), somebody_waits)) continue;
         if (WorkerHandle* worker = next_online(but)) worker->send(MessageType::nudge);
         return;  // it looks at all of them
     }

@@ -2,7 +2,11 @@
 #include "event/process/listener_set.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "event/session.hpp"
 
@@ -110,6 +114,159 @@ TEST(ListenerSetTest, WhatIsNoListeningSocketIsNotInherited) {
     EXPECT_FALSE(set.inherit("0;"));
     EXPECT_FALSE(set.inherit("x"));
     EXPECT_FALSE(set.inherit("999999;"));
+}
+
+// --- several sockets at one address
+
+Listening with_strategy(const Address& address, Strategy strategy) {
+    Listening listening = wanted({address});
+    listening.entries.front().strategy = strategy;
+    return listening;
+}
+
+struct Clients {
+    std::vector<FileDescriptor> all;
+
+    void connect(const Address& to, unsigned count) {
+        for (unsigned i = 0; i < count; ++i) {
+            all.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            EXPECT_EQ(::connect(all.back().get(), to.data(), to.length()), 0);
+        }
+    }
+};
+
+unsigned accept_all(const Listener& listener) {
+    unsigned count = 0;
+    while (FileDescriptor(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC))) ++count;
+    return count;
+}
+
+// A port that is being served by one socket becomes one of three, and what waits in it stays.
+TEST(ListenerSetTest, ALivePortIsSwitchedToReuseport) {
+    ListenerSet set;
+    const Address address = bound_address(set);
+    Clients clients;
+    clients.connect(address, 5);
+    ListenerSet served;
+    ASSERT_TRUE(served.inherit(std::to_string(::dup(set.items()[0].listener->fd()))));
+    ASSERT_TRUE(served.prepare(wanted({address})));
+    const Listening reuseport = with_strategy(address, Strategy::reuseport);
+    ASSERT_TRUE(served.prepare(reuseport, 3));
+    ListenerSet::Item& item = served.items()[0];
+    EXPECT_EQ(item.sockets().size(), 3U);
+    EXPECT_TRUE(served.listen_slot(1));
+    EXPECT_FALSE(item.group_socket(1)->listening()) << "the strategy is not in force";
+    served.serve(reuseport);
+    for (unsigned slot = 0; slot < 3; ++slot) EXPECT_TRUE(served.listen_slot(slot));
+    clients.connect(address, 60);
+    const unsigned first = accept_all(*item.group_socket(0));
+    const unsigned second = accept_all(*item.group_socket(1));
+    const unsigned third = accept_all(*item.group_socket(2));
+    EXPECT_GE(first, 5U);
+    EXPECT_GT(second, 0U);
+    EXPECT_GT(third, 0U);
+    EXPECT_EQ(first + second + third, 65U);
+}
+
+// What was bound for a configuration that is not applied has never had a connection.
+TEST(ListenerSetTest, SocketsOfSlotsThatDoNotListenGetNothingAndCanBeClosed) {
+    ListenerSet set;
+    const Address address = bound_address(set);
+    ListenerSet served;
+    ASSERT_TRUE(served.inherit(std::to_string(::dup(set.items()[0].listener->fd()))));
+    const Listening now = wanted({address});
+    ASSERT_TRUE(served.prepare(now));
+    ASSERT_TRUE(served.prepare(with_strategy(address, Strategy::reuseport), 4));
+    Clients clients;
+    clients.connect(address, 20);
+    served.retire(now);
+    EXPECT_EQ(served.items()[0].sockets().size(), 1U);
+    EXPECT_EQ(accept_all(*served.items()[0].listener), 20U);
+}
+
+TEST(ListenerSetTest, AGroupIsKeptWithAnotherStrategyButGetsNothingNew) {
+    ListenerSet set;
+    const Listening first = with_strategy(loopback(0), Strategy::reuseport);
+    ASSERT_TRUE(set.prepare(first, 3));
+    ListenerSet::Item& item = set.items()[0];
+    const Address address = item.listener->address();
+    set.serve(first);
+    for (unsigned slot = 0; slot < 3; ++slot) ASSERT_TRUE(set.listen_slot(slot));
+    const Listening shared = with_strategy(loopback(0), Strategy::shared);
+    ASSERT_TRUE(set.prepare(shared, 3));
+    set.serve(shared);
+    set.retire(shared);
+    ASSERT_EQ(item.sockets().size(), 3U);
+    Clients clients;
+    clients.connect(address, 30);
+    EXPECT_EQ(accept_all(*item.listener), 30U);
+    // And back: each has its share again.
+    set.serve(first);
+    clients.connect(address, 60);
+    EXPECT_LT(accept_all(*item.listener), 60U);
+}
+
+TEST(ListenerSetTest, AGroupIsInheritedWhole) {
+    ListenerSet old;
+    const Listening group = with_strategy(loopback(0), Strategy::reuseport);
+    ASSERT_TRUE(old.prepare(group, 3));
+    old.serve(group);
+    const Address address = old.items()[0].listener->address();
+    for (const unsigned slot : {0U, 1U}) ASSERT_TRUE(old.listen_slot(slot));
+    std::string copies;
+    for (const unsigned slot : {0U, 1U}) {
+        copies += std::to_string(::dup(old.items()[0].group_socket(slot)->fd())) + ";";
+    }
+    // The third does not listen: nobody can wait in it.
+    EXPECT_EQ(std::ranges::count(old.inheritance(), ';'), 2);
+    ListenerSet next;
+    ASSERT_TRUE(next.inherit(copies));
+    ASSERT_TRUE(next.prepare(with_strategy(address, Strategy::reuseport), 3));
+    const ListenerSet::Item& item = next.items()[0];
+    ASSERT_EQ(item.sockets().size(), 3U);
+    EXPECT_TRUE(item.group_socket(1)->inherited());
+    EXPECT_FALSE(item.group_socket(2)->inherited());
+    EXPECT_EQ(next.inheritance(), copies);
+}
+
+TEST(ListenerSetTest, AWorkerKeepsItsOwnSocketOfAGroup) {
+    ListenerSet set;
+    const Listening group = with_strategy(loopback(0), Strategy::reuseport);
+    ASSERT_TRUE(set.prepare(group, 3));
+    set.keep_own(group, 2);
+    for (const unsigned slot : {0U, 1U}) EXPECT_FALSE(set.items()[0].group_socket(slot)->has_socket());
+    EXPECT_TRUE(set.items()[0].group_socket(2)->has_socket());
+}
+
+TEST(ListenerSetTest, PrivateAddressesBelongToSlotsAndGoWithTheConfiguration) {
+    ListenerSet set;
+    const std::string folder = "/tmp/berth-set-" + std::to_string(::getpid());
+    const auto private_address = [&](const std::string& name) {
+        Listening listening = with_strategy(loopback(0), Strategy::proxy);
+        listening.entries.front().private_address = [=](unsigned slot) {
+            return *Address::unix_path(folder + name + std::to_string(slot));
+        };
+        return listening;
+    };
+    const Listening first = private_address("a");
+    const Listening second = private_address("b");
+    ASSERT_TRUE(set.prepare(first, 2));
+    ASSERT_EQ(set.items()[0].privates.size(), 2U);
+    const auto socket = [&](const Listening& listening, unsigned slot) {
+        return set.items()[0].private_socket(listening.entries.front().private_address(slot));
+    };
+    EXPECT_TRUE(socket(first, 1)->listening());
+    ASSERT_TRUE(set.prepare(second, 2));
+    EXPECT_NE(socket(first, 1), nullptr) << "still in use";
+    set.retire(second);
+    EXPECT_EQ(socket(first, 1), nullptr);
+    EXPECT_NE(::access((folder + "a1").c_str(), F_OK), 0);
+    EXPECT_EQ(::access((folder + "b1").c_str(), F_OK), 0);
+    set.keep_own(second, 0);
+    EXPECT_TRUE(socket(second, 0)->has_socket());
+    EXPECT_FALSE(socket(second, 1)->has_socket());
+    set.remove_unix_paths(true);
+    EXPECT_NE(::access((folder + "b0").c_str(), F_OK), 0);
 }
 
 }  // namespace

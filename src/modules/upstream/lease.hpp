@@ -15,6 +15,7 @@ class Connection;
 
 namespace berth::upstream {
 
+class Selection;
 class UpstreamWorker;
 
 // Why there is no peer for an attempt.
@@ -26,6 +27,7 @@ enum class Refusal : std::uint8_t {
     queue_timeout,  // it waited in vain: 504
     zone_full,      // the zone has no room to count one more peer (logged as an alert)
 };
+inline constexpr std::size_t kRefusals = 6;
 // "no live upstreams" and the like, for logs.
 std::string_view to_text(Refusal refusal) noexcept;
 
@@ -96,7 +98,9 @@ class Lease {
 
  private:
     friend class UpstreamWorker;
-    Lease(UpstreamWorker& worker, std::uint32_t peer) noexcept : worker_(&worker), peer_(peer) {}
+    friend class Selection;
+    Lease(UpstreamWorker& worker, std::uint32_t peer, std::string_view new_route = {}) noexcept
+        : worker_(&worker), peer_(peer), refusal_(Refusal::none), new_route_(new_route) {}
     void swap(Lease& other) noexcept {
         std::swap(worker_, other.worker_);
         std::swap(peer_, other.peer_);

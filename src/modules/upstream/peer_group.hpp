@@ -1,6 +1,7 @@
-// PeerGroup: the peers of one upstream in shared memory, as one generation sees them; passive health.
+// PeerGroup: the peers of one upstream in shared memory, as one generation sees them.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -9,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/log/log.hpp"
 #include "core/memory/zone.hpp"
 #include "core/result.hpp"
 #include "modules/upstream/parameters.hpp"
@@ -17,8 +17,8 @@
 
 namespace berth::upstream {
 
-// Who counts in a column. It lives as long as `*cell` says `id`: the id in a scoreboard row, which the master
-// clears when the worker is gone, however it went.
+// Who a column belongs to. It lives as long as `*cell` says `id`: the id in a scoreboard row, which the
+// master clears when the worker is gone, however it went.
 struct Owner {
     const std::atomic<std::uint64_t>* cell = nullptr;
     std::uint64_t id = 0;
@@ -26,18 +26,19 @@ struct Owner {
     bool alive() const noexcept { return cell->load(std::memory_order_relaxed) == id; }
 };
 
-// What one worker holds, by PeerState::index. Requests under way are counted here and in PeerState under one
-// lock; when the owner is found dead, what it held is taken off the totals.
+// What one worker holds of each peer, by PeerState::index. `active` is counted here and in the PeerState
+// under one lock: when the owner is found dead, what it held is taken off the total. The rest is the owner's
+// own.
 struct Column {
     struct Held {
         std::uint32_t active = 0;
-        std::uint32_t idle = 0;
+        std::atomic<std::uint32_t> idle = 0;  // kept connections
     };
     Column* next = nullptr;
     Owner owner;
     Roster* roster = nullptr;
+    std::atomic<std::uint32_t> waiting = 0;  // requests in its queue
     std::uint32_t capacity = 0;
-    std::uint32_t waiting = 0;  // requests in the worker's queue
     Held* held = nullptr;
 };
 
@@ -48,87 +49,119 @@ struct SharedGroup {
     PeerState* peers = nullptr;
     Roster* rosters = nullptr;  // the newest first
     Column* columns = nullptr;
-    std::uint64_t last_version = 0;
-    // Requests that got no peer, by Refusal.
-    std::array<std::uint64_t, 6> refused{};
-    std::uint64_t queued = 0;
-    std::uint64_t lost_columns = 0;  // of workers that died with requests under way
-    std::uint64_t lost_requests = 0;
+    std::uint64_t last_id = 0;  // of peers and versions
+    std::array<std::uint64_t, kRefusals> refused{};
+    std::uint64_t queued = 0;         // requests that had to wait
+    std::uint64_t lost_workers = 0;   // that ended with requests under way
+    std::uint64_t lost_requests = 0;  // of those
 };
 
-// What somebody who looks at a peer sees: a copy.
+// What somebody who looks at a peer sees: a copy, taken under the lock.
 struct PeerView {
     std::string name;
     std::string server;
     std::string route;
+    std::string reason;
     Parameters parameters;
     Condition condition = Condition::up;
-    std::string reason;
-    std::uint64_t since = 0;             // monotonic_ms(); 0: since it was configured
-    std::uint32_t effective_weight = 0;  // in hundredths: with failures and slow_start
-    PeerState state;                     // figures; pointers in it mean nothing
+    std::int64_t effective_weight = 0;  // in hundredths: with what failures and slow_start leave
+    std::uint32_t active = 0;
+    std::uint32_t idle = 0;
+    std::uint32_t fails = 0;
+    Health health = Health::unknown;
+    std::uint64_t since = 0;  // monotonic_ms(); 0: since it was configured
+    std::uint64_t downtime = 0;
+    std::uint64_t requests = 0;
+    std::array<std::uint64_t, 6> responses{};
+    std::array<std::uint64_t, kFailures> failures{};
+    std::uint64_t abandoned = 0;
+    std::uint64_t unavailable = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    std::uint64_t header_time = 0;    // microseconds
+    std::uint64_t response_time = 0;  // microseconds
 };
 
 class PeerGroup {
  public:
-    // Zones by name, found again as long as somebody holds them, so that generations share. A zone of another
-    // size than before is a new one. For the process that loads configurations; thread-safe.
-    static Result<std::shared_ptr<Zone>> open_zone(const std::string& name, std::size_t size);
-    // What a zone for so many peers takes, with room for reloads and workers.
-    static std::size_t size_for(std::size_t peers) noexcept;
+    // What a zone takes for so many peers, with room for reloads and workers.
+    static std::size_t zone_size(std::size_t peers) noexcept;
 
-    // The peers of these servers in the zone: those that are there already keep their state. `log` of later
-    // calls is given to them.
+    // The peers of these servers in the zone: those that are there already, from an earlier generation, keep
+    // their state. What earlier generations see is left as it is.
     static Result<std::unique_ptr<PeerGroup>> create(std::shared_ptr<Zone> zone, std::string_view name,
                                                      std::uint64_t generation,
                                                      std::span<const Server> servers);
     PeerGroup(const PeerGroup&) = delete;
     PeerGroup& operator=(const PeerGroup&) = delete;
-    // Lets the roster go; its memory is freed when no living worker uses it any more.
+    // The roster is freed as soon as no living worker uses it.
     ~PeerGroup();
 
-    SharedLock::Guard lock() noexcept;
+    // Held while anything shared is read or written, and briefly. When its last holder died, the totals have
+    // been made anew from the columns.
+    class [[nodiscard]] Lock {
+     public:
+        explicit Lock(PeerGroup& group) noexcept;
+
+     private:
+        SharedLock::Guard guard_;
+    };
+    Lock lock() noexcept { return Lock(*this); }
 
     // --- under the lock
     Roster& roster() const noexcept { return *roster_; }
     SharedGroup& shared() const noexcept { return *shared_; }
-    Member* find(std::string_view name) const noexcept;
-    // nginx's special case: an only peer is never taken out.
-    bool single() const noexcept { return roster_->count == 1; }
+    // The member of a peer; `hint` is where it was last. Null when it was removed.
+    Member* find(const PeerState& peer, std::size_t hint) const noexcept;
 
     // --- workers
-    // A column for this worker, and an end to those of dead ones.
+    // A column for this worker; ends those of dead ones.
     Result<Column*> attach(const Owner& owner);
-    void detach(Column* column) noexcept;
-    // Under the lock: takes what dead workers held off the totals. True when there was any.
+    void detach(Column& column) noexcept;
+    // Under the lock.
+    bool take_place(Column& column, PeerState& peer) noexcept;  // false: the zone has no room to count it
+    void give_place(Column& column, PeerState& peer) noexcept;
+    // Under the lock: what dead workers held is free again. True when there was any.
     bool bury_dead() noexcept;
-    // Under the lock: room for this peer in the column. False when the zone is full.
-    bool make_room(Column& column, std::uint32_t index) noexcept;
 
-    // --- health, under the lock; what changed is written to the log after it
-    void succeeded(PeerState& peer, std::uint64_t now, Log* log);
-    void failed(Member& member, Failure failure, std::uint64_t now, Log* log);
-    // Active checks and outlier detection: takes the peer out, or lets it come back.
-    void set_health(PeerState& peer, Health health, std::string_view reason, std::uint64_t now, Log* log);
+    // --- while the server runs; in this generation's roster, seen by all its workers from their next choice
+    // on
+    // The addresses that the name of a server line has now. Those that stay keep everything; those that are
+    // gone get no more requests.
+    Result<void> set_addresses(std::uint32_t server, std::span<const Address> addresses, std::uint64_t now);
+    Result<void> add_peer(const Address& address, const Parameters& parameters, std::uint64_t now);
+    Result<void> remove_peer(std::string_view name);
+    // Weight, limits, down, drain: everything but `backup` may differ from before.
+    Result<void> change_peer(std::string_view name, const Parameters& parameters, std::uint64_t now);
+    // Of active checks and outlier detection; see set_health(). False: nothing new.
+    bool report_health(std::string_view name, Health health, std::string_view reason, std::uint64_t now,
+                       std::uint64_t until = 0);
 
-    // --- while the server runs: in the roster of this generation, seen by all its workers at once
-    // The addresses that a server's name has now. Those that stay keep everything; those that are gone get no
-    // new requests.
-    Result<void> set_addresses(std::uint32_t server, std::span<const Address> addresses);
-    Result<void> add_peer(const Address& address, const Parameters& parameters, Log* log);
-    Result<void> remove_peer(std::string_view name, Log* log);
-    Result<void> change_peer(std::string_view name, const Parameters& parameters, std::uint64_t now,
-                             Log* log);
-
-    // --- for who looks
     std::vector<PeerView> view(std::uint64_t now);
 
  private:
-    PeerGroup(std::shared_ptr<Zone> zone, SharedGroup& shared) : zone_(std::move(zone)), shared_(&shared) {}
+    PeerGroup(std::shared_ptr<Zone> zone, SharedGroup& shared, Roster& roster) noexcept
+        : zone_(std::move(zone)), shared_(&shared), roster_(&roster) {}
+
+    static SharedGroup* find_or_make_group(Zone& zone, std::string_view name);
+    PeerState* find_or_make_peer(const Address& address);
+    bool append(const Address& address, const Server& server, std::uint32_t line, std::uint64_t now);
+    void erase(std::size_t position) noexcept;
+    void free_member(Member& member) noexcept;
+    bool grow(Column& column, std::uint32_t index) noexcept;
+    void end_column(Column& column) noexcept;
+    void sweep() noexcept;
+    void sweep_peers() noexcept;
+    bool in_use(const Roster& roster) const noexcept;
+    bool kept(const PeerState& peer) const noexcept;
+    void recount() noexcept;
+    std::uint32_t idle_of(const PeerState& peer) const noexcept;
+    Member* named(std::string_view name) const noexcept;
+    Error full() const;
 
     std::shared_ptr<Zone> zone_;
     SharedGroup* shared_;
-    Roster* roster_ = nullptr;
+    Roster* roster_;
     std::vector<Server> servers_;
 };
 

@@ -14,46 +14,47 @@
 
 namespace berth::upstream {
 
-// Everything here lives in a Zone and is read and written under its lock. Times are milliseconds of
-// CLOCK_MONOTONIC (monotonic_ms()).
+// Everything here lives in a Zone and is read and written under its lock, but for what is atomic. Times are
+// milliseconds of CLOCK_MONOTONIC, as monotonic_ms() and EventLoop::now() have them; 0 is never.
 
-// What is known of the health that active checks and outlier detection see.
+// What active checks and the detection of outliers say of a peer.
 enum class Health : std::uint8_t { unknown, healthy, unhealthy, ejected };
 
-// One address. Shared by all generations that use it; the state a reload keeps.
+// One address. Shared by all generations that use it: what a reload keeps.
 struct PeerState {
     PeerState* next = nullptr;
-    std::uint32_t index = 0;       // small, unique in the group, used again when the peer has gone
-    std::uint32_t references = 0;  // rosters that name it
+    std::uint64_t id = 0;          // never used again
+    std::uint32_t index = 0;       // small; used again when the peer has gone
+    std::uint32_t references = 0;  // members that name it
     std::string_view name;         // "127.0.0.1:8000"
     sockaddr_storage address{};
     socklen_t length = 0;
 
-    std::uint32_t active = 0;  // requests under way, all workers together
-    std::uint32_t idle = 0;    // connections kept, all workers together
-    std::uint32_t epoch = 0;   // raised when kept connections must be dropped
+    std::uint32_t active = 0;              // requests under way, of all workers together
+    std::atomic<std::uint32_t> epoch = 0;  // raised when kept connections must be dropped
 
-    // Passive health, as nginx has it.
+    // Passive health, by nginx's rules.
     std::uint32_t fails = 0;
-    std::uint64_t accessed = 0;  // of the last failure
-    std::uint64_t checked = 0;   // of the last failure, or of the attempt that probes after fail_timeout
+    std::uint64_t accessed = 0;  // the last failure
+    std::uint64_t checked = 0;   // the last failure, or the request that was let through after fail_timeout
 
     Health health = Health::unknown;
     std::uint64_t ejected_until = 0;
-    std::uint32_t consecutive_errors = 0;
+    std::uint32_t consecutive_errors = 0;  // answers of 5xx in a row
 
-    std::uint64_t since = 0;         // when its condition last changed
-    std::uint64_t warming_from = 0;  // when it came back: slow_start counts from here; 0: warm
-    std::array<char, 96> reason{};   // why it is not up, as text
+    std::uint64_t since = 0;         // when it last went out or came back
+    std::uint64_t warming_from = 0;  // when it came back: slow_start counts from here; 0: it is warm
+    std::array<char, 96> reason{};   // why it went out; NUL-terminated
 
     // Totals.
     std::uint64_t requests = 0;
-    std::array<std::uint64_t, 6> responses{};  // by hundreds of the status; [0]: none
+    std::array<std::uint64_t, 6> responses{};  // by the hundreds of the status; [0]: none or unknown
     std::array<std::uint64_t, kFailures> failures{};
-    std::uint64_t unavailable = 0;  // times it was taken out by its failures
+    std::uint64_t abandoned = 0;    // given up for the client's sake
+    std::uint64_t unavailable = 0;  // times it was taken out
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
-    std::uint64_t downtime = 0;  // milliseconds of past conditions other than up
+    std::uint64_t downtime = 0;  // milliseconds out, without the present time
     // Moving averages in microseconds; 0: none yet.
     std::uint64_t header_time = 0;
     std::uint64_t response_time = 0;
@@ -61,33 +62,42 @@ struct PeerState {
 
 // A peer as one generation uses it.
 struct Member {
+    static constexpr std::uint32_t kAdded = ~std::uint32_t{0};
+
     PeerState* peer = nullptr;
     Parameters parameters;
-    std::uint32_t server = 0;  // which server line; ~0: added while running
+    std::uint32_t server = 0;  // which server line of the configuration; kAdded: none, added since
     std::string_view server_name;
     std::string_view route;
-    // Smooth weighted round robin.
+    // Smooth weighted round robin. `effective_weight` is what failures have left of the weight.
     std::int64_t current_weight = 0;
-    std::int64_t effective_weight = 0;
+    std::int64_t effective_weight = 1;
+
+    // Whether it has failed so often that it gets no request but one after each fail_timeout.
+    bool tripped() const noexcept { return parameters.max_fails != 0 && peer->fails >= parameters.max_fails; }
+    // slow_start: how much of its weight counts now, of kWarm.
+    static constexpr std::int64_t kWarm = 100;
+    std::int64_t warmth(std::uint64_t now) const noexcept;
 };
 
-// The peers of a generation. Changed in place, under the lock: whoever keeps something made from it compares
-// `version`.
+// The peers of a generation. Changed in place: whoever keeps something made from it compares `version`.
 struct Roster {
     Roster* next = nullptr;
     std::uint64_t generation = 0;
-    std::uint64_t version = 0;  // unique among all states of all rosters of the group
-    bool released = false;      // the configuration is gone; workers may be left
+    std::uint64_t version = 0;  // no two states of any roster of the group have the same
+    bool released = false;      // its configuration is gone; workers may be left
     std::uint32_t count = 0;
     std::uint32_t capacity = 0;
     Member* members = nullptr;
 
     std::span<Member> all() const noexcept { return {members, count}; }
+    // nginx's special case: failures never take out an only peer.
+    bool single() const noexcept { return count == 1; }
 };
 
 // What a peer is right now, from all that is known of it.
 enum class Condition : std::uint8_t { up, down, draining, failed, probing, unhealthy, ejected };
 std::string_view to_text(Condition condition) noexcept;
-Condition condition_of(const Member& member, std::uint64_t now, bool single) noexcept;
+Condition condition_of(const Roster& roster, const Member& member, std::uint64_t now) noexcept;
 
 }  // namespace berth::upstream

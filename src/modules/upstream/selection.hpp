@@ -1,6 +1,7 @@
 // Selection: the attempts of one request: which peers it has tried, and the next one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -55,7 +56,8 @@ class Selection {
     Selection(const Selection&) = delete;
     Selection& operator=(const Selection&) = delete;
 
-    // The next peer, or why there is none; waits only in the queue. The scope is the request.
+    // The next peer, or why there is none; waits only in the queue. The scope is the request. Refusals are
+    // counted here; the caller, who knows the request, writes the log line.
     Async<Lease> acquire(Scope& scope);
     // The same without a queue.
     Lease try_acquire();
@@ -64,7 +66,7 @@ class Selection {
     std::size_t peers() const noexcept;
     UpstreamWorker& worker() const noexcept { return worker_; }
 
-    // --- for balancers
+    // --- for balancers, which may note here what they computed of the request
     VariableHost* host() const noexcept { return host_; }
     const Address* client() const noexcept { return client_; }
     const IndexSet& tried() const noexcept { return tried_; }
@@ -73,12 +75,13 @@ class Selection {
         std::uint32_t hash = 0;
         std::uint32_t rehash = 0;
         std::uint32_t tries = 0;
-        bool begun = false;
+        std::string_view key;  // lives as long as the host's arena
     };
     HashState& hash_state() noexcept { return hash_; }
 
  private:
-    friend class UpstreamWorker;
+    Lease choose();
+    Lease refused(Refusal why);
     Async<Lease> wait(Scope& scope);
 
     UpstreamWorker& worker_;
@@ -86,6 +89,8 @@ class Selection {
     const Address* client_;
     IndexSet tried_;
     HashState hash_;
+    bool begun_ = false;
+    bool given_ = false;  // it was given a peer before: having no other is no refusal
 };
 
 }  // namespace berth::upstream

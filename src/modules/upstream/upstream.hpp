@@ -12,13 +12,16 @@
 #include "modules/upstream/parameters.hpp"
 
 namespace berth {
+class ConnectionPool;
+class Log;
 class Worker;
-}
+}  // namespace berth
 
 namespace berth::upstream {
 
 class PeerGroup;
 class UpstreamWorker;
+struct Owner;
 
 // Belongs to a cycle. Knows no protocol. Filled while the configuration is loaded; prepare() then finds or
 // makes the peers in shared memory; in each worker start() gives it the worker's half.
@@ -35,10 +38,10 @@ class Upstream {
     std::vector<Server> servers;
     KeepaliveOptions keepalive;
     QueueOptions queue;
-    std::unique_ptr<Balancer> balancer;  // round robin when none is named
-    std::string zone_name;               // empty: one is made for this upstream alone
-    std::size_t zone_size = 0;           // 0: as large as it has to be
-    bool implicit = false;               // of `proxy_pass http://host`, without an upstream{}
+    BalancerChoice balancer;    // round robin when none is named
+    std::string zone_name;      // empty: one is made for this upstream alone
+    std::size_t zone_size = 0;  // 0: as large as it has to be
+    bool implicit = false;      // of `proxy_pass http://host`, without an upstream{}
     Origin at;
 
     // Finds the peers of this generation in the zone (of an earlier generation, if there is one), by address.
@@ -49,9 +52,11 @@ class Upstream {
 
     // In each worker. `worker` outlives stop().
     Result<void> start(Worker& worker);
+    Result<void> start(ConnectionPool& connections, const Owner& owner, Log* log, const Worker* worker);
     void stop() noexcept;
     // Between start() and stop().
     UpstreamWorker& worker() const noexcept { return *worker_; }
+    std::unique_ptr<Balancer> make_balancer() const;
 
  private:
     std::string name_;

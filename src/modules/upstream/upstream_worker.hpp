@@ -1,4 +1,4 @@
-// UpstreamWorker: one worker's half of an upstream: its kept connections, its queue, and what it holds.
+// UpstreamWorker: one worker's half of an upstream: its balancer, its kept connections, its queue.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "event/async/awaiters.hpp"
 #include "event/connection_pool.hpp"
+#include "modules/upstream/balancer.hpp"
+#include "modules/upstream/health.hpp"
+#include "modules/upstream/kept_connections.hpp"
 #include "modules/upstream/lease.hpp"
 #include "modules/upstream/peer_group.hpp"
 #include "modules/upstream/selection.hpp"
+#include "modules/upstream/wait_queue.hpp"
+
+namespace berth {
+class Worker;
+}
 
 namespace berth::upstream {
 
@@ -19,32 +26,73 @@ class Upstream;
 // Made by Upstream::start(), gone with Upstream::stop(). Everything runs on the worker's loop.
 class UpstreamWorker {
  public:
-    // `connections` is what outgoing connections are made with; `log` may be null. All outlive this.
+    // `connections` is what outgoing connections are made with; `log` and `worker` may be null. All outlive
+    // this.
     static Result<std::unique_ptr<UpstreamWorker>> create(const Upstream& upstream,
-                                                          ConnectionPool& connections, Owner owner, Log* log);
+                                                          ConnectionPool& connections, Owner owner, Log* log,
+                                                          const Worker* worker = nullptr);
     UpstreamWorker(const UpstreamWorker&) = delete;
     UpstreamWorker& operator=(const UpstreamWorker&) = delete;
-    // Closes the kept connections. No lease may be left.
+    // Closes the kept connections. No lease and no selection may be left.
     ~UpstreamWorker();
 
     const Upstream& upstream() const noexcept { return upstream_; }
+    PeerGroup& group() const noexcept { return group_; }
     ConnectionPool& connections() const noexcept { return connections_; }
     EventLoop& loop() const noexcept { return connections_.loop(); }
     Log* log() const noexcept { return log_; }
-
-    // No connection is kept from now on, and those that are get closed: the worker drains.
-    void drain() noexcept;
+    std::uint64_t now() const noexcept;  // milliseconds, as monotonic_ms()
+    std::size_t kept() const noexcept { return kept_.size(); }
 
  private:
     friend class Lease;
     friend class Selection;
 
-    UpstreamWorker(const Upstream& upstream, ConnectionPool& connections, Log* log);
+    // What this worker has of a peer, by PeerState::index.
+    struct LocalPeer {
+        std::uint64_t id = 0;
+        PeerState* state = nullptr;
+        std::uint32_t epoch = 0;
+        std::size_t position = 0;  // where it was last in the roster
+        Address address;
+        std::string name;
+        std::string route;
+        KeptConnection::PeerList kept;
+    };
+
+    UpstreamWorker(const Upstream& upstream, ConnectionPool& connections, Column& column, Log* log,
+                   const Worker* worker);
+
+    // For Selection.
+    Balancer& balancer() noexcept { return *balancer_; }
+    WaitQueue& queue() noexcept { return queue_; }
+    Lease choose(Selection& selection);
+    Member* choose_member(Candidates& candidates);
+    static Member* quick_recovery(Candidates& candidates);
+    LocalPeer& local(const Member& member);
+    std::size_t peers_to_try() const noexcept;
+    void count_refusal(Refusal why);
+    void count_queued();
+
+    // For Lease.
+    LocalPeer& local(std::uint32_t index) const noexcept { return *peers_[index]; }
+    Connection* take_idle(std::uint32_t index);
+    void keep(std::uint32_t index, Connection& connection);
+    void end(std::uint32_t index, const Report* report);
+
+    void log_change(Change change, const LocalPeer& peer, std::string_view reason);
 
     const Upstream& upstream_;
+    PeerGroup& group_;
     ConnectionPool& connections_;
+    Column& column_;
     Log* log_;
-    Column* column_ = nullptr;
+    const Worker* worker_;
+    std::unique_ptr<Balancer> balancer_;
+    std::vector<std::unique_ptr<LocalPeer>> peers_;
+    KeptConnections kept_;
+    WaitQueue queue_;
+    std::uint64_t buried_at_ = 0;
 };
 
 }  // namespace berth::upstream

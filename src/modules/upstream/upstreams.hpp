@@ -24,9 +24,9 @@ class Upstreams {
     // an error, which is reported at `at`.
     Upstream* use(Loader& loader, const Origin& at, std::string_view name, std::uint16_t default_port);
 
-    Result<void> prepare(std::string_view protocol, std::uint64_t generation);
-    Result<void> start(Worker& worker);
-    void stop() noexcept;
+    Result<void> prepare(std::string_view protocol, std::uint64_t generation) const;
+    Result<void> start(Worker& worker) const;
+    void stop() const noexcept;
 
     const std::vector<std::unique_ptr<Upstream>>& all() const noexcept { return all_; }
 

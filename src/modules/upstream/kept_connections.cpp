@@ -1,0 +1,71 @@
+// Keeping connections, and noticing their end.
+#include "modules/upstream/kept_connections.hpp"
+
+#include <memory>
+
+namespace berth::upstream {
+
+KeptConnection::KeptConnection(KeptConnections& owner, Column& column, std::uint32_t peer) noexcept
+    : owner_(&owner), column_(column), peer_(peer) {
+    ++owner.size_;
+    owner.by_age_.push_back(*this);
+    column_.held[peer_].idle.fetch_add(1, std::memory_order_relaxed);
+}
+
+void KeptConnection::leave() noexcept {
+    if (owner_ == nullptr) return;
+    of_peer_.unlink();
+    by_age_.unlink();
+    column_.held[peer_].idle.fetch_sub(1, std::memory_order_relaxed);
+    --owner_->size_;
+    owner_ = nullptr;
+}
+
+void KeptConnection::close() noexcept {
+    leave();
+    connection().close();
+}
+
+void KeptConnection::on_readable() {
+    char byte = 0;
+    const IoResult result = connection().recv({&byte, 1});
+    if (!result.would_block()) close();
+}
+
+KeptConnections::~KeptConnections() {
+    while (KeptConnection* kept = by_age_.front()) kept->close();
+}
+
+bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connection, Column& column,
+                           std::uint32_t peer) {
+    connection.count_request();
+    if (options_.connections == 0 || connection.closed() || connection.peer_closed()) return false;
+    if (connection.has_unread() || connection.requests() >= options_.requests) return false;
+    if (connection.loop().now() - connection.opened_at() >= options_.time) return false;
+    while (size_ >= options_.connections) by_age_.front()->close();
+    auto session = std::make_unique<KeptConnection>(*this, column, peer);
+    list.push_back(*session);
+    connection.set_session(std::move(session));
+    connection.idle(true);
+    connection.deadline(options_.timeout);
+    return true;
+}
+
+Connection* KeptConnections::take(KeptConnection::PeerList& list) noexcept {
+    while (KeptConnection* kept = list.back()) {
+        Connection& connection = kept->connection();
+        kept->leave();
+        if (connection.closed()) continue;  // somebody else closed it in this turn
+        connection.set_session(nullptr);
+        connection.idle(false);
+        connection.no_deadline();
+        return &connection;
+    }
+    return nullptr;
+}
+
+void KeptConnections::close(KeptConnection::PeerList& list) noexcept {
+    while (KeptConnection* kept = list.back()) kept->close();
+}
+
+}  // namespace berth::upstream

@@ -1,0 +1,68 @@
+// KeptConnections: connections to peers that wait for the next request.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/memory/intrusive_list.hpp"
+#include "event/connection.hpp"
+#include "modules/upstream/parameters.hpp"
+#include "modules/upstream/peer_group.hpp"
+
+namespace berth::upstream {
+
+class KeptConnections;
+
+// The session of a connection while nobody uses it. Whatever the peer sends, its end above all, closes it.
+class KeptConnection final : public Session {
+ public:
+    KeptConnection(KeptConnections& owner, Column& column, std::uint32_t peer) noexcept;
+    ~KeptConnection() override { leave(); }
+
+    void on_readable() override;
+    void on_deadline() override { close(); }
+    void on_drain() override { close(); }
+    void on_evict() override { close(); }
+
+    void leave() noexcept;  // is counted no more
+    void close() noexcept;
+
+ private:
+    friend class KeptConnections;
+    KeptConnections* owner_;
+    Column& column_;
+    std::uint32_t peer_;
+    ListHook of_peer_;
+    ListHook by_age_;
+
+ public:
+    using PeerList = IntrusiveList<KeptConnection, &KeptConnection::of_peer_>;
+    using AgeList = IntrusiveList<KeptConnection, &KeptConnection::by_age_>;
+};
+
+// Of one worker and upstream. Also closed are those idle for keepalive_timeout, all when the worker drains,
+// and the oldest when it runs short of connections. A kept connection holds no buffer.
+class KeptConnections {
+ public:
+    explicit KeptConnections(const KeepaliveOptions& options) noexcept : options_(options) {}
+    KeptConnections(const KeptConnections&) = delete;
+    KeptConnections& operator=(const KeptConnections&) = delete;
+    ~KeptConnections();
+
+    // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
+    // the caller's. When too many are kept, the oldest goes.
+    bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, std::uint32_t peer);
+    // The latest that was kept, without a session; null when there is none.
+    static Connection* take(KeptConnection::PeerList& list) noexcept;
+    static void close(KeptConnection::PeerList& list) noexcept;
+
+    std::size_t size() const noexcept { return size_; }
+
+ private:
+    friend class KeptConnection;
+    const KeepaliveOptions& options_;
+    std::size_t size_ = 0;
+    KeptConnection::AgeList by_age_;  // the oldest first
+};
+
+}  // namespace berth::upstream

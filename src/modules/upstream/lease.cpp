@@ -1,0 +1,40 @@
+// Leases hand everything on to the worker they come from.
+#include "modules/upstream/lease.hpp"
+
+#include <cerrno>
+
+#include "modules/upstream/upstream_worker.hpp"
+
+namespace berth::upstream {
+
+Failure connect_failure(int error_number) noexcept {
+    switch (error_number) {
+        case ECONNREFUSED:
+        case ENOENT:  // a unix socket that is gone
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case ENETDOWN: return Failure::connect_refused;
+        case ETIMEDOUT: return Failure::connect_timeout;
+        case ECONNRESET:
+        case EPIPE:
+        case ECONNABORTED: return Failure::reset;
+        default: return Failure::connect_failed;
+    }
+}
+
+Lease::~Lease() {
+    if (worker_ != nullptr) worker_->end(peer_, nullptr);
+}
+
+const Address& Lease::address() const noexcept { return worker_->local(peer_).address; }
+std::string_view Lease::name() const noexcept { return worker_->local(peer_).name; }
+std::string_view Lease::new_route() const noexcept { return new_route_; }
+Connection* Lease::take_idle() { return worker_->take_idle(peer_); }
+void Lease::keep(Connection& connection) { worker_->keep(peer_, connection); }
+
+void Lease::end(const Report& report) {
+    if (UpstreamWorker* worker = std::exchange(worker_, nullptr)) worker->end(peer_, &report);
+}
+
+}  // namespace berth::upstream

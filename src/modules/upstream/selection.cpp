@@ -1,0 +1,62 @@
+// A request's way to its next peer, through the queue if it has to be.
+#include "modules/upstream/selection.hpp"
+
+#include "modules/upstream/upstream.hpp"
+#include "modules/upstream/upstream_worker.hpp"
+
+namespace berth::upstream {
+
+std::size_t Selection::peers() const noexcept { return worker_.peers_to_try(); }
+
+Lease Selection::choose() {
+    if (!begun_) worker_.balancer().begin(*this);
+    begun_ = true;
+    Lease lease = worker_.choose(*this);
+    if (lease) {
+        tried_.insert(lease.peer_);
+        given_ = true;
+    }
+    return lease;
+}
+
+Lease Selection::refused(Refusal why) {
+    if (!given_) worker_.count_refusal(why);
+    return Lease(why);
+}
+
+Lease Selection::try_acquire() {
+    Lease lease = choose();
+    if (!lease) return refused(lease.refusal());
+    return lease;
+}
+
+Async<Lease> Selection::acquire(Scope& scope) {
+    const QueueOptions& queue = worker_.upstream().queue;
+    // Those that wait come first.
+    if (worker_.queue().empty()) {
+        Lease lease = choose();
+        if (lease) return lease;
+        if (lease.refusal() != Refusal::all_busy || queue.length == 0) return refused(lease.refusal());
+    }
+    if (worker_.queue().size() >= queue.length) return refused(Refusal::queue_full);
+    return wait(scope);
+}
+
+Async<Lease> Selection::wait(Scope& scope) {
+    worker_.count_queued();
+    WaitQueue::Place place(worker_.queue());
+    const TimePoint deadline = scope.loop().now() + worker_.upstream().queue.timeout;
+    for (;;) {
+        const Duration left = deadline - scope.loop().now();
+        if (left <= Duration::zero()) break;
+        Async<void> waiting = place.woken(scope);
+        std::optional<std::monostate> woken = co_await with_deadline(scope, left, std::move(waiting));
+        if (!woken) break;
+        Lease lease = choose();
+        if (lease) co_return lease;
+        if (lease.refusal() != Refusal::all_busy) co_return refused(lease.refusal());
+    }
+    co_return refused(Refusal::queue_timeout);
+}
+
+}  // namespace berth::upstream

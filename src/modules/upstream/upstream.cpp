@@ -1,0 +1,51 @@
+// An upstream from its configuration to its peers.
+#include "modules/upstream/upstream.hpp"
+
+#include <algorithm>
+
+#include "core/memory/zones.hpp"
+#include "event/process/worker.hpp"
+#include "modules/upstream/peer_group.hpp"
+#include "modules/upstream/upstream_worker.hpp"
+
+namespace berth::upstream {
+
+Upstream::Upstream(std::string name) : name_(std::move(name)) {}
+Upstream::~Upstream() = default;
+
+Result<void> Upstream::prepare(std::string_view protocol, std::uint64_t generation) {
+    std::size_t peers = 0;
+    for (const Server& server : servers) peers += server.addresses.size();
+    const std::string full_name = std::string(protocol) + "/" + name_;
+    Result<std::shared_ptr<Zone>> zone =
+        zone_name.empty()
+            ? open_zone("upstream " + full_name, PeerGroup::zone_size(peers), ZoneSize::at_least)
+            : open_zone(zone_name, zone_size);
+    if (!zone) return zone.error();
+    Result<std::unique_ptr<PeerGroup>> group =
+        PeerGroup::create(*std::move(zone), full_name, generation, servers);
+    if (!group) return group.error();
+    group_ = *std::move(group);
+    return {};
+}
+
+std::unique_ptr<Balancer> Upstream::make_balancer() const {
+    return balancer.make == nullptr ? make_round_robin() : balancer.make(balancer.conf);
+}
+
+Result<void> Upstream::start(Worker& worker) {
+    return start(worker.connections(), {&worker.row().id, worker.id()}, &worker.log(), &worker);
+}
+
+Result<void> Upstream::start(ConnectionPool& connections, const Owner& owner, Log* log,
+                             const Worker* worker) {
+    Result<std::unique_ptr<UpstreamWorker>> half =
+        UpstreamWorker::create(*this, connections, owner, log, worker);
+    if (!half) return half.error();
+    worker_ = *std::move(half);
+    return {};
+}
+
+void Upstream::stop() noexcept { worker_.reset(); }
+
+}  // namespace berth::upstream

@@ -1,0 +1,206 @@
+// Reading upstream{}.
+#include "modules/upstream/upstream_rows.hpp"
+
+#include <algorithm>
+
+#include "core/config/loader.hpp"
+#include "core/cycle.hpp"
+#include "core/text/number.hpp"
+#include "core/text/similar.hpp"
+#include "modules/upstream/reading.hpp"
+#include "modules/upstream/upstreams.hpp"
+
+namespace berth::upstream {
+
+namespace {
+
+constexpr std::uint32_t kLargestWeight = 65535;
+constexpr std::uint32_t kMostConnections = 1000000;
+constexpr std::uint16_t kDefaultPort = 80;
+
+void take_flag(bool& flag) { flag = true; }
+
+using Read = void (*)(Loader&, const Option&, Server&);
+struct Known {
+    std::string_view name;
+    bool takes_value;
+    Read read;
+};
+
+void read_limit(Loader& loader, const Option& option, std::uint32_t& into, std::uint32_t lowest,
+                std::uint32_t highest) {
+    const auto value = parse_unsigned(option.value, highest);
+    if (value && *value >= lowest) {
+        into = static_cast<std::uint32_t>(*value);
+        return;
+    }
+    invalid_option(loader, option, "server",
+                   "a number from " + std::to_string(lowest) + " to " + std::to_string(highest));
+}
+
+void not_in_build(Loader& loader, const Option& option, Server&) {
+    loader.error(option.word->at,
+                 "server parameter \"" + std::string(option.name) + "\" is known, but not in this build",
+                 "names are resolved once, when the configuration is loaded");
+}
+
+constexpr Known kKnown[] = {
+    {"weight", true,
+     [](Loader& l, const Option& o, Server& s) { read_limit(l, o, s.parameters.weight, 1, kLargestWeight); }},
+    {"max_conns", true,
+     [](Loader& l, const Option& o, Server& s) {
+         read_limit(l, o, s.parameters.max_conns, 0, kMostConnections);
+     }},
+    {"max_fails", true,
+     [](Loader& l, const Option& o, Server& s) {
+         read_limit(l, o, s.parameters.max_fails, 0, kMostConnections);
+     }},
+    {"fail_timeout", true,
+     [](Loader& l, const Option& o, Server& s) { read_time(l, o, "server", s.parameters.fail_timeout); }},
+    {"slow_start", true,
+     [](Loader& l, const Option& o, Server& s) { read_time(l, o, "server", s.parameters.slow_start); }},
+    {"backup", false, [](Loader&, const Option&, Server& s) { take_flag(s.parameters.backup); }},
+    {"down", false, [](Loader&, const Option&, Server& s) { take_flag(s.parameters.down); }},
+    {"drain", false, [](Loader&, const Option&, Server& s) { take_flag(s.parameters.drain); }},
+    {"route", true, [](Loader&, const Option& o, Server& s) { s.route = o.value; }},
+    {"resolve", false, not_in_build},
+    {"service", true, not_in_build},
+};
+
+void read_parameter(Loader& loader, const Word& word, Server& server) {
+    const Option option = split_option(word);
+    for (const Known& known : kKnown) {
+        if (known.name != option.name) continue;
+        if (known.takes_value == option.has_value) return known.read(loader, option, server);
+        const std::string name(known.name);
+        loader.error(word.at, "invalid server parameter \"" + word.text + "\"",
+                     known.takes_value ? "it needs a value: " + name + "=…" : "it takes no value: " + name);
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const Known& known : kKnown) names.push_back(known.name);
+    unknown_option(loader, option, "server", names);
+}
+
+void read_number(Loader& loader, const Node& node, std::uint64_t lowest, std::uint64_t highest,
+                 std::uint64_t& into) {
+    const auto value = parse_unsigned(node.args[0].text, highest);
+    if (value && *value >= lowest) {
+        into = *value;
+        return;
+    }
+    loader.error(
+        node.args[0].at, "invalid value \"" + node.args[0].text + "\" in \"" + node.name + "\"",
+        "a number from " + std::to_string(lowest) + " to " + std::to_string(highest) + " is expected");
+}
+
+void read_duration(Loader& loader, const Node& node, Milliseconds& into) {
+    if (const auto time = parse_duration(node.args[0].text)) {
+        into = *time;
+        return;
+    }
+    loader.error(node.args[0].at, "invalid value \"" + node.args[0].text + "\" in \"" + node.name + "\"",
+                 "a time is expected: 75s, 1h");
+}
+
+// What can be said only when the whole block is read.
+void check(Loader& loader, const Node& node, const Upstream& upstream) {
+    if (upstream.servers.empty()) {
+        loader.error(node.at, "no servers in upstream \"" + upstream.name() + "\"",
+                     "write at least one: server 127.0.0.1:8000;");
+        return;
+    }
+    if (std::ranges::all_of(upstream.servers, [](const Server& s) { return s.parameters.backup; })) {
+        loader.error(node.at, "upstream \"" + upstream.name() + "\" has backup servers only",
+                     "a backup needs a server that it stands in for");
+    }
+    if (!upstream.balancer.plain_servers) return;
+    const std::string method(upstream.balancer.directive);
+    for (const Server& server : upstream.servers) {
+        const bool backup = server.parameters.backup;
+        if (!backup && server.parameters.slow_start.count() == 0) continue;
+        loader.error(server.at,
+                     std::string("\"") + (backup ? "backup" : "slow_start") +
+                         "\" has no meaning with the balancer \"" + method + "\"",
+                     "it is for round robin, least_conn and least_time");
+    }
+}
+
+}  // namespace
+
+Upstream& current_upstream(Loader& loader) { return *static_cast<Upstream*>(loader.block().object); }
+
+void open_upstream(Loader& loader, const Node& node, Context inner, Upstreams& upstreams) {
+    const std::string& name = node.args[0].text;
+    Upstream* upstream = upstreams.add(name);
+    if (upstream == nullptr) {
+        loader.error(node.args[0].at, "duplicate upstream \"" + name + "\"",
+                     "the first is in line " + std::to_string(upstreams.find(name)->at.line));
+        return;
+    }
+    upstream->at = node.at;
+    Block block;
+    block.context = inner;
+    block.object = upstream;
+    loader.read_block(node, block);
+    if (!loader.failed()) check(loader, node, *upstream);
+}
+
+void take_server(Loader& loader, const Node& node) {
+    Upstream& upstream = current_upstream(loader);
+    Server server;
+    server.name = node.args[0].text;
+    server.default_port = kDefaultPort;
+    server.at = node.at;
+    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], server);
+    Result<std::vector<Address>> addresses = resolve_now(server.name, server.default_port);
+    if (!addresses) return loader.error(node.args[0].at, addresses.error().message);
+    server.addresses = *std::move(addresses);
+    upstream.servers.push_back(std::move(server));
+}
+
+void take_zone(Loader& loader, const Node& node) {
+    Upstream& upstream = current_upstream(loader);
+    upstream.zone_name = node.args[0].text;
+    if (node.args.size() == 1) return;
+    const auto size = parse_size(node.args[1].text);
+    if (!size || *size < Zone::kSmallest) {
+        loader.error(node.args[1].at, "invalid zone size \"" + node.args[1].text + "\"",
+                     "a size of at least " + std::to_string(Zone::kSmallest / 1024) + "k is expected: 64k");
+        return;
+    }
+    upstream.zone_size = static_cast<std::size_t>(*size);
+}
+
+void take_keepalive(Loader& loader, const Node& node) {
+    std::uint64_t count = current_upstream(loader).keepalive.connections;
+    read_number(loader, node, 0, kMostConnections, count);
+    current_upstream(loader).keepalive.connections = count;
+}
+
+void take_keepalive_requests(Loader& loader, const Node& node) {
+    std::uint64_t count = current_upstream(loader).keepalive.requests;
+    read_number(loader, node, 1, UINT32_MAX, count);
+    current_upstream(loader).keepalive.requests = static_cast<std::uint32_t>(count);
+}
+
+void take_keepalive_time(Loader& loader, const Node& node) {
+    read_duration(loader, node, current_upstream(loader).keepalive.time);
+}
+
+void take_keepalive_timeout(Loader& loader, const Node& node) {
+    read_duration(loader, node, current_upstream(loader).keepalive.timeout);
+}
+
+void take_queue(Loader& loader, const Node& node) {
+    QueueOptions& queue = current_upstream(loader).queue;
+    std::uint64_t length = 0;
+    read_number(loader, node, 1, kMostConnections, length);
+    queue.length = length;
+    if (node.args.size() == 1) return;
+    const Option option = split_option(node.args[1]);
+    if (option.name != "timeout") return unknown_option(loader, option, "queue", {"timeout"});
+    read_time(loader, option, "queue", queue.timeout);
+}
+
+}  // namespace berth::upstream

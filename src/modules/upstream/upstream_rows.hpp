@@ -1,0 +1,84 @@
+// The directives of upstream{}, for every protocol that has one.
+#pragma once
+
+#include <array>
+
+#include "core/config/directive.hpp"
+
+namespace berth {
+class Loader;
+}
+
+namespace berth::upstream {
+
+class Upstreams;
+
+// For the row of a protocol's block `upstream NAME {}`: adds the upstream and reads the block, whose context
+// is `inner`.
+void open_upstream(Loader& loader, const Node& node, Context inner, Upstreams& upstreams);
+
+void take_server(Loader& loader, const Node& node);
+void take_zone(Loader& loader, const Node& node);
+void take_keepalive(Loader& loader, const Node& node);
+void take_keepalive_requests(Loader& loader, const Node& node);
+void take_keepalive_time(Loader& loader, const Node& node);
+void take_keepalive_timeout(Loader& loader, const Node& node);
+void take_queue(Loader& loader, const Node& node);
+
+namespace internal {
+template <auto Take>
+constexpr Directive row(std::string_view name, Context where, Arity arity, Kind kind, std::string_view usage,
+                        std::string_view help) {
+    Directive directive;
+    directive.name = name;
+    directive.contexts = where;
+    directive.arity = arity;
+    directive.kind = kind;
+    directive.usage = usage;
+    directive.help = help;
+    directive.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
+    return directive;
+}
+constexpr Directive again(Directive directive) {
+    directive.repeatable = true;
+    return directive;
+}
+}  // namespace internal
+
+constexpr auto upstream_rows(Context in_upstream) {
+    using internal::again;
+    using internal::row;
+    return std::array{
+        again(row<take_server>(
+            "server", in_upstream, {1, kAnyNumber}, Kind::text,
+            "ADDRESS [weight=N] [max_conns=N] [max_fails=N] [fail_timeout=TIME] [backup] [down] [drain] "
+            "[slow_start=TIME] [route=TEXT]",
+            "A server of the upstream: HOST[:PORT], [IPv6][:PORT] or unix:PATH; a name with several "
+            "addresses "
+            "is several servers. After max_fails failures within fail_timeout (at once when nobody listens) "
+            "it "
+            "gets no requests for fail_timeout, and is then tried with a single one. A backup is used when "
+            "no "
+            "other is available; drain leaves it only the clients that are bound to it.")),
+        row<take_zone>(
+            "zone", in_upstream, {1, 2}, Kind::text, "NAME [SIZE]",
+            "Names the shared memory that the state of the servers lives in, and says how large it "
+            "is. Without it there is one of sufficient size; all workers share it either way."),
+        row<take_keepalive>(
+            "keepalive", in_upstream, {1, 1}, Kind::number, "CONNECTIONS",
+            "How many idle connections to the servers each worker keeps; the oldest is closed "
+            "when there are more. 32 if it is not written; 0 keeps none."),
+        row<take_keepalive_requests>(
+            "keepalive_requests", in_upstream, {1, 1}, Kind::number, "NUMBER",
+            "How many requests one connection to a server may carry. Default: 1000."),
+        row<take_keepalive_time>("keepalive_time", in_upstream, {1, 1}, Kind::duration, "TIME",
+                                 "How old a connection to a server may become. Default: 1h."),
+        row<take_keepalive_timeout>("keepalive_timeout", in_upstream, {1, 1}, Kind::duration, "TIME",
+                                    "How long an idle connection to a server is kept. Default: 60s."),
+        row<take_queue>("queue", in_upstream, {1, 2}, Kind::text, "NUMBER [timeout=TIME]",
+                        "How many requests may wait, in each worker, while every server is at max_conns, and "
+                        "for how long (60s). Without a queue they are refused at once."),
+    };
+}
+
+}  // namespace berth::upstream

@@ -1,0 +1,199 @@
+// Choosing peers for requests, and drawing the conclusions from how they went.
+#include "modules/upstream/upstream_worker.hpp"
+
+#include "event/process/worker.hpp"
+#include "modules/upstream/health.hpp"
+#include "modules/upstream/upstream.hpp"
+
+namespace berth::upstream {
+
+namespace {
+
+constexpr std::uint64_t kBuryEvery = 1000;
+
+// A moving average over about eight requests.
+void average(std::uint64_t& of, Milliseconds time) noexcept {
+    if (time.count() < 0) return;
+    const std::uint64_t microseconds = static_cast<std::uint64_t>(time.count()) * 1000;
+    of = of == 0 ? std::max<std::uint64_t>(microseconds, 1) : (of * 7 + microseconds) / 8;
+}
+
+void add_up(PeerState& peer, const Report& report) noexcept {
+    if (report.failure != Failure::none) ++peer.failures[static_cast<std::size_t>(report.failure)];
+    const unsigned hundreds = report.status / 100;
+    ++peer.responses[hundreds < peer.responses.size() ? hundreds : 0];
+    peer.sent += report.sent;
+    peer.received += report.received;
+    average(peer.header_time, report.header_time);
+    average(peer.response_time, report.response_time);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UpstreamWorker>> UpstreamWorker::create(const Upstream& upstream,
+                                                               ConnectionPool& connections, Owner owner,
+                                                               Log* log, const Worker* worker) {
+    Result<Column*> column = upstream.group().attach(owner);
+    if (!column) return column.error();
+    return std::unique_ptr<UpstreamWorker>(new UpstreamWorker(upstream, connections, **column, log, worker));
+}
+
+UpstreamWorker::UpstreamWorker(const Upstream& upstream, ConnectionPool& connections, Column& column,
+                               Log* log, const Worker* worker)
+    : upstream_(upstream),
+      group_(upstream.group()),
+      connections_(connections),
+      column_(column),
+      log_(log),
+      worker_(worker),
+      balancer_(upstream.make_balancer()),
+      kept_(upstream.keepalive),
+      queue_(connections.loop(), column) {}
+
+UpstreamWorker::~UpstreamWorker() {
+    for (auto& peer : peers_) {
+        if (peer != nullptr) KeptConnections::close(peer->kept);
+    }
+    group_.detach(column_);
+}
+
+std::uint64_t UpstreamWorker::now() const noexcept {
+    return static_cast<std::uint64_t>(loop().now().time_since_epoch().count());
+}
+
+// --- choosing
+
+Lease UpstreamWorker::choose(Selection& selection) {
+    const std::uint64_t time = now();
+    const PeerGroup::Lock held = group_.lock();
+    if (time - buried_at_ >= kBuryEvery) {
+        buried_at_ = time;
+        group_.bury_dead();
+    }
+    Candidates candidates(group_.roster(), selection, time);
+    Member* member = choose_member(candidates);
+    if (member == nullptr) return Lease(candidates.busy() ? Refusal::all_busy : Refusal::no_live_peers);
+    if (!group_.take_place(column_, *member->peer)) return Lease(Refusal::zone_full);
+    note_chosen(*member, time);
+    ++member->peer->requests;
+    LocalPeer& peer = local(*member);
+    return Lease(*this, peer.state->index);
+}
+
+Member* UpstreamWorker::choose_member(Candidates& candidates) {
+    if (Member* member = balancer_->choose(candidates)) return member;
+    candidates.use_backups();
+    if (Member* member = balancer_->choose(candidates)) return member;
+    return candidates.busy() ? nullptr : quick_recovery(candidates);
+}
+
+Member* UpstreamWorker::quick_recovery(Candidates& candidates) {
+    Member* oldest = nullptr;
+    for (Member& member : candidates.roster().all()) {
+        const PeerState& peer = *member.peer;
+        if (!candidates.recoverable(member)) continue;
+        if (oldest == nullptr || peer.checked < oldest->peer->checked) oldest = &member;
+    }
+    if (oldest != nullptr) oldest->peer->checked = candidates.now();
+    return oldest;
+}
+
+UpstreamWorker::LocalPeer& UpstreamWorker::local(const Member& member) {
+    PeerState& state = *member.peer;
+    if (state.index >= peers_.size()) peers_.resize(state.index + 1);
+    std::unique_ptr<LocalPeer>& peer = peers_[state.index];
+    if (peer == nullptr || peer->id != state.id) {
+        // One that had this index before is gone, and so are the connections to it.
+        peer = std::make_unique<LocalPeer>();
+        peer->id = state.id;
+        peer->state = &state;
+        peer->epoch = state.epoch.load(std::memory_order_relaxed);
+        peer->address =
+            Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&state.address), state.length);
+        peer->name = state.name;
+        peer->route = member.route;
+    }
+    peer->position = static_cast<std::size_t>(&member - group_.roster().members);
+    return *peer;
+}
+
+std::size_t UpstreamWorker::peers_to_try() const noexcept {
+    const PeerGroup::Lock held = group_.lock();
+    std::size_t count = 0;
+    for (const Member& member : group_.roster().all()) count += member.parameters.down ? 0 : 1;
+    return count;
+}
+
+void UpstreamWorker::count_refusal(Refusal why) {
+    {
+        const PeerGroup::Lock held = group_.lock();
+        ++group_.shared().refused[static_cast<std::size_t>(why)];
+    }
+    if (why == Refusal::zone_full && log_ != nullptr) {
+        log_->alert("upstream \"{}\": the zone has no room to count requests to another server",
+                    upstream_.name());
+    }
+}
+
+void UpstreamWorker::count_queued() {
+    const PeerGroup::Lock held = group_.lock();
+    ++group_.shared().queued;
+}
+
+// --- connections
+
+Connection* UpstreamWorker::take_idle(std::uint32_t index) {
+    LocalPeer& peer = local(index);
+    const std::uint32_t epoch = peer.state->epoch.load(std::memory_order_relaxed);
+    if (epoch != peer.epoch) {
+        KeptConnections::close(peer.kept);
+        peer.epoch = epoch;
+    }
+    return KeptConnections::take(peer.kept);
+}
+
+void UpstreamWorker::keep(std::uint32_t index, Connection& connection) {
+    LocalPeer& peer = local(index);
+    const bool drains = worker_ != nullptr && worker_->draining();
+    const bool stale = peer.epoch != peer.state->epoch.load(std::memory_order_relaxed);
+    if (drains || stale || !kept_.keep(peer.kept, connection, column_, index)) connection.close();
+}
+
+// --- how it went
+
+void UpstreamWorker::end(std::uint32_t index, const Report* report) {
+    LocalPeer& peer = local(index);
+    const Failure failure = report == nullptr ? Failure::none : report->failure;
+    Change change = Change::none;
+    {
+        const PeerGroup::Lock held = group_.lock();
+        PeerState& state = *peer.state;
+        if (report == nullptr) {
+            ++state.abandoned;
+        } else {
+            add_up(state, *report);
+            if (Member* member = group_.find(state, peer.position)) {
+                const Roster& roster = group_.roster();
+                change = failure == Failure::none ? note_success(roster, *member, now())
+                                                  : note_failure(roster, *member, failure, now());
+            }
+        }
+        group_.give_place(column_, state);
+    }
+    // The kernel said that what we hold leads nowhere.
+    if (failure == Failure::connect_refused || failure == Failure::reset) KeptConnections::close(peer.kept);
+    log_change(change, peer, to_text(failure));
+    queue_.wake_first();
+}
+
+void UpstreamWorker::log_change(Change change, const LocalPeer& peer, std::string_view reason) {
+    if (log_ == nullptr || change == Change::none) return;
+    if (change == Change::came_back) {
+        log_->notice("upstream \"{}\": server {} is back", upstream_.name(), peer.name);
+    } else {
+        log_->warn("upstream \"{}\": server {} is temporarily disabled: {}", upstream_.name(), peer.name,
+                   reason);
+    }
+}
+
+}  // namespace berth::upstream

@@ -1,0 +1,150 @@
+// The upstreams of a protocol, and names that become addresses while a configuration is loaded.
+#include "modules/upstream/upstreams.hpp"
+
+#include <netdb.h>
+
+#include <algorithm>
+
+#include "core/text/ascii.hpp"
+#include "core/text/number.hpp"
+#include "core/text/similar.hpp"
+
+namespace berth::upstream {
+
+namespace {
+
+// A host and the port written behind it.
+struct HostPort {
+    std::string_view host;
+    std::optional<std::uint16_t> port;
+    bool valid = true;
+};
+
+HostPort split(std::string_view text) {
+    HostPort parts{text, std::nullopt};
+    std::size_t from = 0;
+    if (text.starts_with('[')) {
+        from = text.find(']');
+        if (from == text.npos) return parts.valid = false, parts;
+    }
+    const std::size_t colon = text.find(':', from);
+    parts.host = text.substr(0, colon);
+    if (colon != text.npos) {
+        const auto port = parse_unsigned(text.substr(colon + 1), 65535);
+        if (!port || *port == 0) return parts.valid = false, parts;
+        parts.port = static_cast<std::uint16_t>(*port);
+    }
+    if (parts.host.empty()) parts.valid = false;
+    return parts;
+}
+
+Error invalid_host(std::string_view text) {
+    return Error("\"" + std::string(text) +
+                 "\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH");
+}
+
+bool same_name(std::string_view a, std::string_view b) noexcept { return ascii::iequals(a, b); }
+
+}  // namespace
+
+Result<std::vector<Address>> resolve_now(std::string_view text, std::uint16_t default_port) {
+    if (text.starts_with("unix:")) {
+        Result<Address> address = Address::unix_path(text.substr(5));
+        if (!address) return address.error();
+        return std::vector<Address>{*address};
+    }
+    const HostPort parts = split(text);
+    if (!parts.valid) return invalid_host(text);
+    const std::uint16_t port = parts.port.value_or(default_port);
+    std::string_view bare = parts.host;
+    if (bare.starts_with('[')) bare = bare.substr(1, bare.size() - 2);
+    if (Result<Address> ip = Address::parse_ip(bare, port)) return std::vector<Address>{*ip};
+    if (bare.size() != parts.host.size()) return invalid_host(text);
+
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+    addrinfo* found = nullptr;
+    const std::string host(parts.host);
+    if (const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0) {
+        return Error("host not found: \"" + host + "\" (" + ::gai_strerror(failed) + ")");
+    }
+    std::vector<Address> all;
+    for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+        Address address = Address::from_sockaddr(each->ai_addr, each->ai_addrlen);
+        if (!address.is_ipv4() && !address.is_ipv6()) continue;
+        address.set_port(port);
+        if (std::ranges::find(all, address) == all.end()) all.push_back(std::move(address));
+    }
+    ::freeaddrinfo(found);
+    if (all.empty()) return Error("host \"" + host + "\" has no address");
+    return all;
+}
+
+Upstream* Upstreams::add(std::string_view name) {
+    if (find(name) != nullptr) return nullptr;
+    all_.push_back(std::make_unique<Upstream>(std::string(name)));
+    return all_.back().get();
+}
+
+Upstream* Upstreams::find(std::string_view name) const noexcept {
+    const auto found =
+        std::ranges::find_if(all_, [&](const auto& one) { return same_name(one->name(), name); });
+    return found == all_.end() ? nullptr : found->get();
+}
+
+Upstream* Upstreams::use(Loader& loader, const Origin& at, std::string_view name,
+                         std::uint16_t default_port) {
+    if (Upstream* known = find(name)) return known;
+    const bool is_unix = name.starts_with("unix:");
+    const HostPort parts = is_unix ? HostPort{name, std::nullopt} : split(name);
+    if (!parts.valid) return loader.error(at, invalid_host(name).message), nullptr;
+    if (Upstream* named = find(parts.host); named != nullptr && !named->implicit) {
+        loader.error(at, "upstream \"" + named->name() + "\" may not have a port",
+                     "its ports are those of its servers: write \"" + named->name() + "\"");
+        return nullptr;
+    }
+    std::string full(name);
+    if (!is_unix && !parts.port) full += ":" + std::to_string(default_port);
+    if (Upstream* known = find(full)) return known;
+    Server server;
+    server.name = full;
+    server.default_port = default_port;
+    server.at = at;
+    Result<std::vector<Address>> addresses = resolve_now(full, default_port);
+    if (!addresses) {
+        std::vector<std::string_view> names;
+        for (const auto& each : all_) names.push_back(each->name());
+        const std::string_view similar = closest(names, parts.host);
+        loader.error(at, addresses.error().message,
+                     similar.empty() ? std::string("no upstream has this name either")
+                                     : "did you mean upstream \"" + std::string(similar) + "\"?");
+        return nullptr;
+    }
+    server.addresses = *std::move(addresses);
+    Upstream* made = add(full);
+    made->implicit = true;
+    made->at = at;
+    made->servers.push_back(std::move(server));
+    return made;
+}
+
+Result<void> Upstreams::prepare(std::string_view protocol, std::uint64_t generation) const {
+    for (const auto& each : all_) {
+        if (Result<void> prepared = each->prepare(protocol, generation); !prepared) return prepared;
+    }
+    return {};
+}
+
+Result<void> Upstreams::start(Worker& worker) const {
+    for (const auto& each : all_) {
+        if (Result<void> started = each->start(worker); !started) return started;
+    }
+    return {};
+}
+
+void Upstreams::stop() const noexcept {
+    for (const auto& each : all_) each->stop();
+}
+
+}  // namespace berth::upstream

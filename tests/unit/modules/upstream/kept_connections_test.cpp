@@ -1,0 +1,242 @@
+// Connections to peers between two requests, over real sockets; and the queue.
+#include "modules/upstream/kept_connections.hpp"
+
+#include "event/async/root.hpp"
+#include "modules/upstream/upstream_worker.hpp"
+#include "tests/unit/event/connection_fixture.hpp"
+#include "tests/unit/modules/upstream/upstream_fixture.hpp"
+
+namespace berth::upstream {
+namespace {
+
+class KeptConnectionsTest : public UpstreamTest {
+ protected:
+    std::pair<Connection*, Peer> pair() {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        return {connections_.open(FileDescriptor(ends[0]), Address()), Peer(ends[1])};
+    }
+    // A request to the peer that is next, whose connection is kept after it.
+    Peer serve() {
+        auto [connection, peer] = pair();
+        Lease given = lease();
+        EXPECT_EQ(given.take_idle(), nullptr);
+        given.keep(*connection);
+        given.end();
+        return std::move(peer);
+    }
+    void turn() { loop_->run_once(Duration(0)); }
+};
+
+TEST_F(KeptConnectionsTest, AreUsedAgainLatestFirst) {
+    start(servers({1}));
+    auto [first, first_peer] = pair();
+    auto [second, second_peer] = pair();
+    Lease a = lease();
+    Lease b = lease();
+    a.keep(*first);
+    b.keep(*second);
+    EXPECT_EQ(view(1).idle, 2U);
+    EXPECT_TRUE(first->is_idle());
+    EXPECT_EQ(a.take_idle(), second);
+    EXPECT_FALSE(second->is_idle());
+    EXPECT_EQ(second->session(), nullptr);
+    EXPECT_EQ(view(1).idle, 1U);
+    turn();
+    b.keep(*second);
+    turn();
+    EXPECT_EQ(worker().kept(), 2U);
+    EXPECT_EQ(second->requests(), 2U);
+}
+
+TEST_F(KeptConnectionsTest, APeerThatEndsOrSpeaksIsTakenOut) {
+    start(servers({1}));
+    Peer ends = serve();
+    ends.hang_up();
+    EXPECT_TRUE(run_until([&] { return worker().kept() == 0; }));
+    EXPECT_EQ(view(1).idle, 0U);
+
+    Peer speaks = serve();
+    speaks.say("x");
+    EXPECT_TRUE(run_until([&] { return worker().kept() == 0; }));
+    EXPECT_TRUE(run_until([&] { return speaks.hear(), speaks.ended() || speaks.error() != 0; }));
+}
+
+TEST_F(KeptConnectionsTest, NoMoreThanConfiguredTheOldestGoes) {
+    make(servers({1})).keepalive.connections = 2;
+    start();
+    auto [first, first_peer] = pair();
+    auto [second, second_peer] = pair();
+    auto [third, third_peer] = pair();
+    Lease given = lease();
+    for (Connection* each : {first, second, third}) given.keep(*each);
+    EXPECT_EQ(worker().kept(), 2U);
+    EXPECT_TRUE(first->closed());
+    EXPECT_EQ(given.take_idle(), third);
+    EXPECT_EQ(given.take_idle(), second);
+    EXPECT_EQ(given.take_idle(), nullptr);
+}
+
+TEST_F(KeptConnectionsTest, LimitsOfOneConnection) {
+    make(servers({1})).keepalive.requests = 2;
+    start();
+    auto [connection, peer] = pair();
+    Lease given = lease();
+    given.keep(*connection);
+    ASSERT_EQ(given.take_idle(), connection);
+    turn();
+    given.keep(*connection);
+    EXPECT_TRUE(connection->closed()) << "it has served its two";
+}
+
+TEST_F(KeptConnectionsTest, OffKeepsNone) {
+    make(servers({1})).keepalive.connections = 0;
+    start();
+    auto [connection, peer] = pair();
+    lease().keep(*connection);
+    EXPECT_TRUE(connection->closed());
+}
+
+TEST_F(KeptConnectionsTest, IdleForTooLong) {
+    make(servers({1})).keepalive.timeout = 1ms;
+    start();
+    Peer peer = serve();
+    EXPECT_TRUE(run_until([&] { return worker().kept() == 0; }));
+}
+
+TEST_F(KeptConnectionsTest, AFailureThatTheKernelReportsDropsAll) {
+    start(servers({1, 1}));
+    auto [connection, peer] = pair();
+    Lease keeps = lease();
+    ASSERT_EQ(number_of(keeps), 1);
+    keeps.keep(*connection);
+    keeps.end();
+    EXPECT_EQ(next(), 2);
+    EXPECT_EQ(next(Failure::connect_refused), 1);
+    EXPECT_TRUE(connection->closed());
+    EXPECT_EQ(worker().kept(), 0U);
+}
+
+TEST_F(KeptConnectionsTest, AFailureInAnotherWorkerDropsThemToo) {
+    start(servers({1, 1}));
+    auto [connection, peer] = pair();
+    Lease keeps = lease();
+    ASSERT_EQ(number_of(keeps), 1);
+    keeps.keep(*connection);
+    group().roster().members[0].peer->epoch.fetch_add(1);
+    EXPECT_EQ(keeps.take_idle(), nullptr);
+    EXPECT_TRUE(connection->closed());
+}
+
+TEST_F(KeptConnectionsTest, AWorkerThatDrainsClosesThem) {
+    start(servers({1}));
+    Peer peer = serve();
+    connections_.drain();
+    EXPECT_EQ(worker().kept(), 0U);
+    EXPECT_EQ(connections_.used(), 0U);
+}
+
+TEST_F(KeptConnectionsTest, ClosedByOthersInTheSameTurn) {
+    start(servers({1}));
+    Peer peer = serve();
+    connections_.close_idle();
+    EXPECT_EQ(lease().take_idle(), nullptr);
+    turn();
+    EXPECT_EQ(worker().kept(), 0U);
+    EXPECT_EQ(view(1).idle, 0U);
+}
+
+// --- the queue
+
+class WaitQueueTest : public UpstreamTest {
+ protected:
+    struct Waiting {
+        Waiting(UpstreamWorker& worker, OwnScope& scope)
+            : selection(worker, nullptr, nullptr), root_(std::make_unique<Root<Lease>>()) {
+            if (root_->start(selection.acquire(scope), Callback<>::to<&Waiting::on_done>(*this))) on_done();
+        }
+        void on_done() {
+            lease = root_->take();
+            done = true;
+        }
+        Selection selection;
+        Lease lease;
+        bool done = false;
+        std::unique_ptr<Root<Lease>> root_;
+    };
+
+    void busy_upstream(std::size_t length, Milliseconds timeout = 60s) {
+        std::vector<Server> all = servers({1});
+        all[0].parameters.max_conns = 1;
+        Upstream& made = make(std::move(all));
+        made.queue = {length, timeout};
+        start();
+    }
+};
+
+TEST_F(WaitQueueTest, FirstComeFirstServed) {
+    busy_upstream(2);
+    Lease holder = lease();
+    ASSERT_TRUE(holder);
+    Waiting first(worker(), scope_);
+    Waiting second(worker(), scope_);
+    Waiting third(worker(), scope_);
+    EXPECT_FALSE(first.done);
+    EXPECT_FALSE(second.done);
+    ASSERT_TRUE(third.done);
+    EXPECT_EQ(third.lease.refusal(), Refusal::queue_full);
+    holder.end();
+    EXPECT_TRUE(run_until([&] { return first.done; }));
+    EXPECT_TRUE(first.lease);
+    EXPECT_FALSE(second.done);
+    first.lease.end();
+    EXPECT_TRUE(run_until([&] { return second.done; }));
+    EXPECT_TRUE(second.lease);
+    EXPECT_EQ(group().shared().queued, 2U);
+    EXPECT_EQ(group().shared().refused[static_cast<std::size_t>(Refusal::queue_full)], 1U);
+}
+
+TEST_F(WaitQueueTest, NotForEver) {
+    busy_upstream(1, 5ms);
+    Lease holder = lease();
+    Waiting waits(worker(), scope_);
+    EXPECT_TRUE(run_until([&] { return waits.done; }));
+    EXPECT_EQ(waits.lease.refusal(), Refusal::queue_timeout);
+}
+
+TEST_F(WaitQueueTest, WhoGivesUpPassesItsTurnOn) {
+    busy_upstream(2);
+    Lease holder = lease();
+    Waiting second_holder(worker(), scope_);
+    Waiting third(worker(), scope_);
+    holder.end();                    // wakes the one that is in front,
+    second_holder.root_->destroy();  // whose client has just gone
+    EXPECT_TRUE(run_until([&] { return third.done; }));
+    EXPECT_TRUE(third.lease);
+}
+
+TEST_F(WaitQueueTest, PlacesThatOtherWorkersGiveBackAreFound) {
+    busy_upstream(2);
+    Result<std::unique_ptr<UpstreamWorker>> other =
+        UpstreamWorker::create(*upstream_, connections_, owner(), nullptr);
+    ASSERT_TRUE(other.ok());
+    Selection selection(**other, nullptr, nullptr);
+    Lease theirs = selection.try_acquire();
+    ASSERT_TRUE(theirs);
+    Waiting waits(worker(), scope_);
+    EXPECT_FALSE(waits.done);
+    theirs.end();
+    EXPECT_TRUE(run_until([&] { return waits.done; }));
+    EXPECT_TRUE(waits.lease);
+}
+
+TEST_F(WaitQueueTest, WithoutAQueueTheAnswerIsImmediate) {
+    busy_upstream(0);
+    Lease holder = lease();
+    Waiting waits(worker(), scope_);
+    ASSERT_TRUE(waits.done);
+    EXPECT_EQ(waits.lease.refusal(), Refusal::all_busy);
+}
+
+}  // namespace
+}  // namespace berth::upstream

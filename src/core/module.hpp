@@ -11,6 +11,7 @@
 namespace berth {
 
 class Cycle;
+class StatusWriter;
 class Worker;
 namespace http {
 class HttpBuilder;
@@ -34,6 +35,9 @@ struct Module {
     Result<void> (*start_worker)(Worker&) = nullptr;
     // In each worker, after its last event.
     void (*stop_worker)(Worker&) = nullptr;
+    // Its part of the status (`status`, metrics): adds members to the outermost object, in the worker that
+    // was asked. What others count it reads from shared memory.
+    void (*status)(Worker&, StatusWriter&) = nullptr;
 };
 
 // All modules of this build, in order; the table is written by `configure`.

@@ -11,6 +11,7 @@
 
 #include "event/connection_pool.hpp"
 #include "event/listener.hpp"
+#include "event/process/scoreboard.hpp"
 #include "event/proxy_protocol.hpp"
 
 namespace berth {
@@ -122,6 +123,7 @@ IoResult Connection::recv(std::span<char> into) {
     }
     const IoResult result = transport_->recv(fd_.get(), into);
     received_ += result.bytes;
+    if (counters_ != nullptr) count(counters_->received, result.bytes);
     after_recv(result);
     return result;
 }
@@ -130,6 +132,7 @@ IoResult Connection::send(Chain& chain, std::size_t limit) {
     if (closed_) return IoResult::failed(EPIPE);
     const IoResult result = transport_->send(fd_.get(), chain, limit);
     sent_ += result.bytes;
+    if (counters_ != nullptr) count(counters_->sent, result.bytes);
     if (result.would_block()) {
         writable_ = false;
         watcher_.rearm_write();

@@ -24,6 +24,7 @@ namespace berth {
 
 class ConnectionPool;
 class Listener;
+struct ListenerCounters;
 struct ProxyHeader;
 
 // How a wait for a socket ended.
@@ -170,6 +171,7 @@ class Connection final : public LogContext, private Buried {
     EventLoop* loop_;
     ConnectionPool* pool_;
     Listener* listener_ = nullptr;
+    ListenerCounters* counters_ = nullptr;  // of its listener; null where nobody counts
     Session* session_ = nullptr;
     TransportPtr transport_;
     std::unique_ptr<std::string> unread_;

@@ -10,6 +10,9 @@
 #include <cerrno>
 #include <new>
 
+#include "event/listener.hpp"
+#include "event/process/scoreboard.hpp"
+
 namespace berth {
 
 namespace {
@@ -45,6 +48,10 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
     const std::uint64_t number = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
     auto* connection = new (slot) Connection(*this, std::move(fd), std::move(peer), number);
     connection->listener_ = listener;
+    if (listener != nullptr && listener->counters() != nullptr) {
+        connection->counters_ = listener->counters();
+        count(connection->counters_->open);
+    }
     ++used_;
     ++unburied_;
     all_.push_back(*connection);
@@ -108,14 +115,17 @@ void ConnectionPool::set_idle(Connection& connection, bool on) noexcept {
     if (connection.is_idle()) {
         connection.idle_hook_.unlink();
         --idle_count_;
+        if (connection.counters_ != nullptr) uncount(connection.counters_->idle);
     }
     if (!on) return;
     idle_.push_back(connection);
     ++idle_count_;
+    if (connection.counters_ != nullptr) count(connection.counters_->idle);
 }
 
 void ConnectionPool::closed(Connection& connection) noexcept {
     connection.all_hook_.unlink();
+    if (connection.counters_ != nullptr) uncount(connection.counters_->open);
     if (--used_ == 0 && when_empty_) std::exchange(when_empty_, Callback<>())();
 }
 

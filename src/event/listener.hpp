@@ -16,6 +16,7 @@ namespace berth {
 class Connection;
 class Listener;
 class Session;
+struct ListenerCounters;
 
 // TCP keep-alive probes of `so_keepalive=idle:interval:count`; seconds, 0 leaves the system's value.
 struct KeepaliveProbes {
@@ -102,6 +103,11 @@ class Listener {
         open_ = open;
         user_ = user;
     }
+    // Where this process counts what comes through this socket from now on; null: nowhere. Connections that
+    // are open go on counting where they began.
+    void count_in(ListenerCounters* counters) noexcept { counters_ = counters; }
+    ListenerCounters* counters() const noexcept { return counters_; }
+
     // Null when nothing is served here or the connection is refused.
     std::unique_ptr<Session> make_session(Connection& connection);
 
@@ -118,6 +124,7 @@ class Listener {
     bool inherited_ = false;
     OpenSession open_ = nullptr;
     void* user_ = nullptr;
+    ListenerCounters* counters_ = nullptr;
 };
 
 }  // namespace berth

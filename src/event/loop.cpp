@@ -11,11 +11,7 @@
 
 namespace berth {
 
-namespace {
-
-TimePoint monotonic_now() noexcept { return TimePoint(Duration(static_cast<Duration::rep>(monotonic_ms()))); }
-
-}  // namespace
+namespace {}  // namespace
 
 void Watcher::unwatch() noexcept {
     if (loop_ != nullptr) loop_->unwatch(*this);
@@ -78,7 +74,8 @@ void EventLoop::abandon_after_fork() noexcept {
 }
 
 void EventLoop::update_time() noexcept {
-    now_ = monotonic_now();
+    now_us_ = monotonic_us();
+    now_ = TimePoint(Duration(static_cast<Duration::rep>(now_us_ / 1000)));
     wall_.update();
 }
 

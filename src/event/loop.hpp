@@ -95,6 +95,7 @@ class EventLoop {
     // Times are read once a turn, after the wait. wall() is this thread's wall_clock().
     TimePoint now() const noexcept { return now_; }
     const WallClock& wall() const noexcept { return wall_; }
+    std::uint64_t now_us() const noexcept { return now_us_; }  // of monotonic_us()
     // Reads the clocks now: after something long, before deadlines are set.
     void update_time() noexcept;
 
@@ -155,6 +156,7 @@ class EventLoop {
 
     std::unique_ptr<Poller> poller_;
     TimePoint now_;
+    std::uint64_t now_us_ = 0;
     WallClock& wall_;
     TimerQueue timers_;
     TaskList posted_;

@@ -63,6 +63,13 @@ std::size_t utf8_length(std::string_view text) noexcept {
     return length;
 }
 
+// Copies the sequence `text` begins with, or stands in for the byte that begins none; how much was read.
+std::size_t copy_utf8(std::string& out, std::string_view text) {
+    const std::size_t length = utf8_length(text);
+    out += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
+    return length == 0 ? 1 : length;
+}
+
 // The two-character escape of JSON for this byte, or NUL.
 char json_short(char c) noexcept {
     switch (c) {
@@ -116,15 +123,12 @@ void escape_json(std::string& out, std::string_view text) {
             ++at;
             continue;
         }
-        const std::size_t length = utf8_length(text.substr(at));
-        if (length == 0) {
-            out += "\xEF\xBF\xBD";
-            ++at;
-            continue;
-        }
-        out += text.substr(at, length);
-        at += length;
+        at += copy_utf8(out, text.substr(at));
     }
+}
+
+void replace_invalid_utf8(std::string& out, std::string_view text) {
+    while (!text.empty()) text.remove_prefix(copy_utf8(out, text));
 }
 
 void escape_uri(std::string& out, std::string_view text, UriPart part) {

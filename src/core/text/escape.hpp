@@ -16,6 +16,9 @@ void escape_html(std::string& out, std::string_view text);
 // they are valid UTF-8; a byte that is not is written as U+FFFD, so the result is always valid JSON.
 void escape_json(std::string& out, std::string_view text);
 
+// Text in which every byte that belongs to no valid UTF-8 sequence is replaced by U+FFFD.
+void replace_invalid_utf8(std::string& out, std::string_view text);
+
 enum class UriPart {
     path,       // a path inside a URI: '/' and the path's own characters stay
     args,       // a value inside a query: as path, but what separates arguments (& + ;) does not stay

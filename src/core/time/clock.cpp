@@ -42,12 +42,14 @@ char* put_zone(char* out, const std::tm& time, bool separated) noexcept {
 
 }  // namespace
 
-std::uint64_t monotonic_ms() noexcept {
+std::uint64_t monotonic_us() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-           static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
+
+std::uint64_t monotonic_ms() noexcept { return monotonic_us() / 1000; }
 
 void WallClock::update() noexcept {
     timespec now{};

@@ -10,6 +10,8 @@ namespace berth {
 
 // Milliseconds of CLOCK_MONOTONIC; never goes back. Asks the kernel (vDSO) at every call.
 std::uint64_t monotonic_ms() noexcept;
+// The same clock in microseconds.
+std::uint64_t monotonic_us() noexcept;
 
 // The wall time as one loop iteration sees it. One object a thread, updated by that thread; not thread-safe.
 // All views stay valid, but change their content, at update(). Local times follow TZ as it was at the first

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "core/text/number.hpp"
+#include "event/process/scoreboard.hpp"
 
 namespace berth {
 
@@ -255,6 +256,13 @@ void ListenerSet::retire_slots(Item& item, const Listening::Entry& entry, bool k
         retired_.push_back(std::move(socket.listener));
     }
     std::erase_if(item.privates, [](const SlotSocket& socket) { return socket.listener == nullptr; });
+}
+
+void ListenerSet::name_in(Scoreboard& scoreboard, std::optional<Strategy> strategy) const {
+    for (const Item& item : items_) {
+        scoreboard.name_listener(item.index, item.listener->address().to_text(),
+                                 to_text(strategy.value_or(item.strategy)).data());
+    }
 }
 
 ListenerSet::Item* ListenerSet::find(const Address& address) noexcept {

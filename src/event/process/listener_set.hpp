@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "event/listening.hpp"
 
 namespace berth {
+
+class Scoreboard;
 
 // Owned by the master; a worker finds the same sockets in its copy.
 class ListenerSet {
@@ -65,6 +68,10 @@ class ListenerSet {
     // forget(). With `keep_paths` unix sockets keep their paths: another binary serves them, too.
     void retire(const Listening& wanted, bool keep_paths = false);
     void forget() { retired_.clear(); }
+
+    // Tells the scoreboard which index is which address, and how it is shared. `strategy`: in fact, whatever
+    // was asked for.
+    void name_in(Scoreboard& scoreboard, std::optional<Strategy> strategy = std::nullopt) const;
 
     // Null when nothing listens there.
     Item* find(const Address& address) noexcept;

@@ -55,6 +55,10 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
     listeners_.serve(current_->cycle->conf<Listening>());
+    ScoreboardRow& row = scoreboard_.master();
+    row.generation = current_->number();
+    row.state = WorkerState::ready;
+    row.pid = ::getpid();
     workers_.sharing().serve(*current_->cycle);
     start_workers();
     tick_.start(loop_, kTick);
@@ -158,7 +162,10 @@ void Master::finish_when_empty() {
 }
 
 void Master::tick() {
-    measure_process(scoreboard_.master().usage);
+    ScoreboardRow& row = scoreboard_.master();
+    measure_process(row.usage);
+    row.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
+    row.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
     log().flush_repeats();
     tick_.start(loop_, kTick);
 }

@@ -83,6 +83,7 @@ void Master::commit() {
     redirect_standard_error(log());
     take_new_paths();
     count(scoreboard_.reloads());
+    scoreboard_.master().generation = generation;
     log().notice("generation {} active", generation);
     end_reload(warnings_ + fmt::format("generation {} active", generation), true);
 }

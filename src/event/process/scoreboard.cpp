@@ -198,6 +198,8 @@ std::uint64_t Scoreboard::count_lost(ScoreboardRow& row) noexcept {
 
 void Scoreboard::give_back(ScoreboardRow& row) noexcept {
     ScoreboardRow& sum = past(row.role);
+    count(memory_->moves);
+    std::atomic_thread_fence(std::memory_order_release);
     move_counts(sum, row, kRowSums, kRowGauges);
     move_counts(sum.usage, row.usage, kUsageSums, kUsageGauges);
     move_requests(sum.requests, row.requests);
@@ -206,6 +208,7 @@ void Scoreboard::give_back(ScoreboardRow& row) noexcept {
     }
     row.pid = 0;
     row.state = WorkerState::none;  // last: with it the row is free
+    memory_->moves.store(value_of(memory_->moves) + 1, std::memory_order_release);
 }
 
 void Scoreboard::name_listener(std::size_t index, std::string_view address, const char* strategy) noexcept {

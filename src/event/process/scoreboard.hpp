@@ -137,6 +137,18 @@ class Scoreboard {
     // connections those were; somebody has to log them.
     std::uint64_t count_lost(ScoreboardRow& row) noexcept;
 
+    // Calls read(), and again as long as rows were given back meanwhile: what was counted is then neither
+    // seen twice nor missed. read() begins anew each time.
+    template <class Read>
+    void read_consistently(Read read) const {
+        for (int tries = 0; tries < kMostReads; ++tries) {
+            const std::uint64_t before = memory_->moves.load(std::memory_order_acquire);
+            read();
+            std::atomic_thread_fence(std::memory_order_acquire);
+            if (before % 2 == 0 && memory_->moves.load(std::memory_order_relaxed) == before) return;
+        }
+    }
+
     // The rows in use (pid 0: being forked) and the sum of all of a role that are gone.
     ScoreboardRow* rows() noexcept { return memory_->rows; }
     ScoreboardRow& past(ProcessRole role = ProcessRole::worker) noexcept {
@@ -167,7 +179,11 @@ class Scoreboard {
         std::atomic<std::uint32_t> length;
         std::atomic<const char*> strategy;
     };
+    // A master that dies in the middle of giving back must not hold its workers.
+    static constexpr int kMostReads = 100;
+
     struct Memory {
+        SharedCounter moves;  // odd while a row is being given back
         SharedCounter deaths;
         SharedCounter respawns;
         SharedCounter reloads;

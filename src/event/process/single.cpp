@@ -64,6 +64,7 @@ Result<void> Single::run(const std::function<Result<void>()>& announce) {
 Result<void> Single::serve(std::unique_ptr<Generation> generation) {
     ScoreboardRow* row = scoreboard_.take(0, generation->number(), generation->number());
     if (row == nullptr) return Error("too many generations are still draining");
+    listeners_.name_in(scoreboard_, Strategy::shared);
     auto next = std::make_unique<Served>(*this, std::move(generation), *row);
     if (Result<void> started = next->worker.start(); !started) return started;
     for (auto& old : served_) old->worker.drain(Drain::politely, Callback<>::to<&Served::on_ended>(*old));
@@ -143,6 +144,7 @@ void Single::on_loaded() {
         if (!success) text = done.error().message;
     }
     Generation& current = *served_.back()->generation;
+    count(success ? scoreboard_.reloads() : scoreboard_.failed_reloads());
     const auto& listening = current.cycle->conf<Listening>();
     listeners_.retire(listening);
     if (success) {

@@ -79,6 +79,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot) {
     WorkerIdentity identity{slot, ++last_id_, generation.number()};
     ScoreboardRow* row = scoreboard_.take(slot, identity.id, identity.generation);
     if (row == nullptr) return Error("too many worker processes: " + std::to_string(Scoreboard::kRows));
+    listeners_.name_in(scoreboard_);
     auto worker = std::make_unique<WorkerHandle>(*this, identity, *row);
     const pid_t master = ::getpid();
     const pid_t pid = ::fork();

@@ -1,7 +1,9 @@
 // What a request knows about itself, and how its answer goes out.
 #include "modules/http/request.hpp"
 
+#include "core/time/clock.hpp"
 #include "event/connection.hpp"
+#include "event/process/worker.hpp"
 #include "modules/http/block_log.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/phases.hpp"
@@ -24,6 +26,7 @@ Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stre
       stream_(stream),
       head_(parser_.head()),
       started_at_(loop.now()),
+      started_us_(loop.now_us()),
       started_ms_(loop.wall().milliseconds()),
       out_(arena),
       drained_(loop) {
@@ -34,6 +37,7 @@ Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stre
 // at it.
 Request::~Request() {
     handler_work_.destroy();
+    if (http_ != nullptr && !logged_) uncount(worker().row().requests.active);
     arena().release();
 }
 
@@ -51,6 +55,7 @@ std::optional<std::uint64_t> Request::content_length() const noexcept {
 
 void Request::on_head(std::string_view bytes, const HttpConf& http) {
     http_ = &http;
+    count(worker().row().requests.active);
     use_variables(http.variables);
     bytes_ = bytes;
     method_ = head_.method;
@@ -213,6 +218,9 @@ void Request::on_gone() noexcept {
 void Request::on_complete() {
     if (logged_ || http_ == nullptr) return;
     logged_ = true;
+    RequestCounters& counters = worker().row().requests;
+    uncount(counters.active);
+    counters.answered(out_.status, monotonic_us() - started_us_);
     PhaseEngine::log(*this);
 }
 

@@ -59,6 +59,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     const RequestHead& head() const noexcept { return head_; }
     std::string_view head_bytes() const noexcept { return bytes_; }  // what head()'s slices refer to
     TimePoint started_at() const noexcept { return started_at_; }
+    std::uint64_t started_us() const noexcept { return started_us_; }  // of monotonic_us()
     std::uint64_t started_ms() const noexcept { return started_ms_; }  // wall time, milliseconds since 1970
 
     // --- where it stands: normalised path and arguments; rewrites change them
@@ -154,7 +155,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     void on_drained() noexcept { drained_.set(); }
     void on_full() noexcept { drained_.reset(); }
     void on_gone() noexcept;
-    // Everything was sent: runs the log phase.
+    // Everything was sent, or nothing more will be: counts the request and runs the log phase.
     void on_complete();
     bool response_complete() const noexcept { return last_sent_; }
 
@@ -197,6 +198,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     Framing framing_;
     Method method_ = Method::other;
     TimePoint started_at_;
+    std::uint64_t started_us_ = 0;
     std::uint64_t started_ms_ = 0;
 
     Response out_;

@@ -60,6 +60,12 @@ std::vector<Listener*> ListenerSet::Item::sockets() const {
     return all;
 }
 
+void ListenerSet::Item::count_in(ListenerCounters* counters) noexcept {
+    listener->count_in(counters);
+    for (SlotSocket& socket : group) socket.listener->count_in(counters);
+    for (SlotSocket& socket : privates) socket.listener->count_in(counters);
+}
+
 std::vector<Listener*> ListenerSet::all() const {
     std::vector<Listener*> all;
     for (const Item& item : items_) {

@@ -14,6 +14,7 @@
 namespace berth {
 
 class Scoreboard;
+struct ListenerCounters;
 
 // Owned by the master; a worker finds the same sockets in its copy.
 class ListenerSet {
@@ -41,6 +42,8 @@ class ListenerSet {
         Listener* private_socket(const Address& at) const noexcept;
         // All that clients come to: `listener` first.
         std::vector<Listener*> sockets() const;
+        // For all of them and the workers' own: Listener::count_in().
+        void count_in(ListenerCounters* counters) noexcept;
     };
 
     // Takes over sockets that another binary listens on: "3;4;5", as inheritance() wrote it. What is not a

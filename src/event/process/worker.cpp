@@ -70,7 +70,7 @@ void Worker::accept_connections() {
             continue;
         }
         item->listener->open_session(entry.open, entry.user);
-        item->listener->count_in(&row_.listener(item->index));
+        item->count_in(&row_.listener(item->index));
         auto acceptor = make_accept_strategy(*this, entry, *item);
         acceptor->arm();
         acceptors_.push_back(std::move(acceptor));

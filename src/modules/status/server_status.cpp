@@ -182,13 +182,28 @@ void write_row(StatusWriter& out, const ListenerRow& row, Metric Column::*metric
         out.value(kColumns[i].key, kColumns[i].*metric, row[i]);
 }
 
-void write_listeners(StatusWriter& out, const Snapshot& now, const Counts& sum) {
+// By role: with handoff master and workers count the same connections, with proxy fronts and workers.
+void write_totals(StatusWriter& out, const std::array<Counts, kProcessRoles>& sums, std::size_t listener) {
+    const auto totals = out.list("totals");
+    for (std::size_t i = 0; i < kProcessRoles; ++i) {
+        const ListenerRow& row = sums[i].listeners[listener];
+        const auto role = static_cast<ProcessRole>(i);
+        if (role != ProcessRole::worker && row == ListenerRow{}) continue;
+        const auto one = out.object();
+        out.label("role", to_text(role));
+        write_row(out, row, &Column::total);
+    }
+}
+
+void write_listeners(StatusWriter& out, const Snapshot& now) {
+    std::array<Counts, kProcessRoles> sums;
+    for (std::size_t i = 0; i < kProcessRoles; ++i) sums[i] = now.sum(static_cast<ProcessRole>(i));
     const auto listeners = out.list("listeners");
     for (std::size_t i = 0; i < now.listeners.size(); ++i) {
         const auto one = out.object();
         out.label("address", now.listeners[i].address);
         out.text("strategy", now.listeners[i].strategy);
-        write_row(out, sum.listeners[i], &Column::total);
+        write_totals(out, sums, i);
         const auto processes = out.list("processes");
         for (const Process& process : now.processes) {
             const ListenerRow& row = process.counts.listeners[i];
@@ -201,39 +216,31 @@ void write_listeners(StatusWriter& out, const Snapshot& now, const Counts& sum) 
 }
 
 // Reading is what neither waits nor is being answered: also a TLS handshake, a PROXY header, a lingering end.
-void write_connections(StatusWriter& out, const Snapshot& now, const Counts& sum) {
-    std::uint64_t open = 0;
-    std::uint64_t waiting = 0;
-    std::uint64_t active = 0;
-    for (const Process& process : now.processes) {
-        if (process.role != ProcessRole::worker) continue;
-        active += process.counts.active;
-        const ListenerRow clients = process.counts.all_listeners();
-        open += clients[kOpen];
-        waiting += clients[kIdle];
-    }
-    waiting = std::min(waiting, open);
-    const std::uint64_t writing = std::min(active, open - waiting);
+void write_connections(StatusWriter& out, const Counts& workers) {
+    const ListenerRow clients = workers.all_listeners();
+    const std::uint64_t open = clients[kOpen];
+    const std::uint64_t waiting = std::min(clients[kIdle], open);
+    const std::uint64_t writing = std::min(workers.active, open - waiting);
     const auto connections = out.object("connections");
     out.number("open", open);
     out.value_by("state", "reading", kConnections, open - waiting - writing);
     out.value_by("state", "writing", kConnections, writing);
     out.value_by("state", "waiting", kConnections, waiting);
-    out.value("evicted", kEvicted, sum.evicted);
-    out.value("drain_closed", kDrainClosed, sum.drain_closed);
-    out.value("shutdown_closed", kShutdownClosed, sum.shutdown_closed);
-    out.value("bad_proxy_headers", kBadProxy, sum.bad_proxy_headers);
+    out.value("evicted", kEvicted, workers.evicted);
+    out.value("drain_closed", kDrainClosed, workers.drain_closed);
+    out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed);
+    out.value("bad_proxy_headers", kBadProxy, workers.bad_proxy_headers);
 }
 
-void write_http(StatusWriter& out, const Snapshot& now, const Counts& sum) {
+void write_http(StatusWriter& out, const Snapshot& now, const Counts& workers) {
     const auto http = out.object("http");
-    out.value("active_requests", kActive, sum.active);
+    out.value("active_requests", kActive, workers.active);
     {
         const auto requests = out.object("requests");
         std::uint64_t total = 0;
-        for (std::size_t i = 0; i < sum.requests.size(); ++i) {
-            out.value_by("class", kClasses[i], kRequests, sum.requests[i]);
-            total += sum.requests[i];
+        for (std::size_t i = 0; i < workers.requests.size(); ++i) {
+            out.value_by("class", kClasses[i], kRequests, workers.requests[i]);
+            total += workers.requests[i];
         }
         out.number("total", total);
     }
@@ -244,12 +251,12 @@ void write_status(Worker& worker, StatusWriter& out) {
     // What is shown of this process is what it is now.
     measure_process(worker.row().usage);
     const Snapshot now(worker.scoreboard());
-    const Counts sum = now.sum();
+    const Counts workers = now.sum(ProcessRole::worker);
     write_server(out, now, worker);
     write_processes(out, now, worker.loop().wall());
-    write_listeners(out, now, sum);
-    write_connections(out, now, sum);
-    write_http(out, now, sum);
+    write_listeners(out, now);
+    write_connections(out, workers);
+    write_http(out, now, workers);
 }
 
 }  // namespace

@@ -13,7 +13,6 @@ constexpr SharedCounter ListenerCounters::*kMembers[kListenerColumns] = {
     &ListenerCounters::wakeups,       &ListenerCounters::empty_wakeups, &ListenerCounters::failures,
     &ListenerCounters::received,      &ListenerCounters::sent,          &ListenerCounters::open,
     &ListenerCounters::idle,          &ListenerCounters::waiting};
-constexpr std::size_t kHanded = 1;
 
 std::uint64_t value_of(const SharedCounter& counter) { return counter.load(std::memory_order_relaxed); }
 
@@ -67,7 +66,6 @@ void Snapshot::name_listeners(const Scoreboard& board) {
 
 void Snapshot::read(Scoreboard& board) {
     processes.clear();
-    past = Counts();
     request_times = HistogramSum();
     if (board.master().pid.load() != 0) processes.push_back(process_of(board.master()));
     for (std::size_t i = 0; i < Scoreboard::kRows; ++i) {
@@ -76,8 +74,9 @@ void Snapshot::read(Scoreboard& board) {
         processes.push_back(process_of(row));
         if (row.role == ProcessRole::worker) request_times.add(row.requests.time);
     }
-    for (std::size_t i = 0; i < kProcessRoles; ++i)
-        past.add(counts_of(board.past(static_cast<ProcessRole>(i))));
+    for (std::size_t i = 0; i < kProcessRoles; ++i) {
+        past[i] = counts_of(board.past(static_cast<ProcessRole>(i)));
+    }
     request_times.add(board.past().requests.time);
 }
 
@@ -123,15 +122,10 @@ Process Snapshot::process_of(const ScoreboardRow& row) const {
     return process;
 }
 
-// What was handed over is counted on both sides: as what workers received.
-Counts Snapshot::sum() const {
-    Counts all = past;
+Counts Snapshot::sum(ProcessRole role) const {
+    Counts all = past[static_cast<std::size_t>(role)];
     for (const Process& process : processes) {
-        Counts counts = process.counts;
-        if (process.role == ProcessRole::master) {
-            for (ListenerRow& row : counts.listeners) row[kHanded] = 0;
-        }
-        all.add(counts);
+        if (process.role == role) all.add(process.counts);
     }
     return all;
 }

@@ -63,17 +63,17 @@ struct Snapshot {
     explicit Snapshot(Scoreboard& board);
 
     std::vector<ListenerName> listeners;
-    std::vector<Process> processes;  // the master first, if there is one
-    Counts past;                     // of all that are gone
-    HistogramSum request_times;      // of all
+    std::vector<Process> processes;          // the master first, if there is one
+    std::array<Counts, kProcessRoles> past;  // of all that are gone
+    HistogramSum request_times;              // of all
     std::uint64_t started_ms = 0;
     std::uint64_t deaths = 0;
     std::uint64_t respawns = 0;
     std::uint64_t reloads = 0;
     std::uint64_t failed_reloads = 0;
 
-    // Of the living of these roles and all that are gone.
-    Counts sum() const;
+    // Of the living and all that are gone.
+    Counts sum(ProcessRole role) const;
 
  private:
     void name_listeners(const Scoreboard& board);

@@ -23,6 +23,7 @@ UNIT_SOURCES := $(call find_cpp,tests/unit)
 INTEGRATION_SOURCES := $(call find_cpp,tests/integration)
 SUPPORT_SOURCES := $(call find_cpp,tests/support)
 FUZZ_SOURCES := $(call find_cpp,tests/fuzz)
+BENCH_CLIENT_SOURCES := $(call find_cpp,tests/bench/client)
 
 # An added module's sources are named by their absolute path; their objects stand under added/.
 object = $(patsubst %.cpp,$(OBJS)/%.o,$(patsubst /%,added/%,$(1)))
@@ -31,6 +32,8 @@ OBJECTS := $(call object,$(SOURCES) $(ADDED_SOURCES)) $(OBJS)/modules.o
 MAIN_OBJECT := $(OBJS)/src/main.o
 UNIT_OBJECTS := $(call object,$(UNIT_SOURCES) $(SUPPORT_SOURCES))
 INTEGRATION_OBJECTS := $(call object,$(INTEGRATION_SOURCES) $(SUPPORT_SOURCES))
+BENCH_CLIENT_OBJECTS := $(call object,$(BENCH_CLIENT_SOURCES))
+BURN_OBJECTS := $(OBJS)/bench/modules.o $(OBJS)/tests/modules/burn/burn.o
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.cpp,$(OBJS)/fuzz_%,$(FUZZ_SOURCES))
 
 # ---- flags ---------------------------------------------------------------------------------------------------------
@@ -109,7 +112,7 @@ $(OBJS)/integration_tests: $(INTEGRATION_OBJECTS) $(OBJECTS) $(OBJS)/sources
 $(OBJS)/fuzz_%: $(OBJS)/tests/fuzz/%.o $(OBJECTS) $(OBJS)/sources
 	$(call link,-fsanitize=fuzzer)
 
--include $(patsubst %.o,%.d,$(OBJECTS) $(MAIN_OBJECT) $(UNIT_OBJECTS) $(INTEGRATION_OBJECTS) \
+-include $(patsubst %.o,%.d,$(OBJECTS) $(MAIN_OBJECT) $(UNIT_OBJECTS) $(INTEGRATION_OBJECTS) $(BENCH_CLIENT_OBJECTS) $(BURN_OBJECTS) \
     $(patsubst tests/fuzz/%.cpp,$(OBJS)/tests/fuzz/%.d,$(FUZZ_SOURCES)))
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
@@ -125,7 +128,7 @@ TEST_ENV = BERTH_SERVER=$(abspath $(OBJS)/server) BERTH_SOURCE_DIR=$(SOURCE_DIR)
 TEST_PROGRAMS := $(if $(UNIT_SOURCES),$(OBJS)/unit_tests) $(if $(INTEGRATION_SOURCES),$(OBJS)/integration_tests)
 
 .PHONY: test test-long build-tests test-build
-build-tests: $(OBJS)/server $(SERVER) $(TEST_PROGRAMS)
+build-tests: $(OBJS)/server $(SERVER) $(TEST_PROGRAMS) $(OBJS)/bench/client
 
 ifneq ($(TEST_NOTE),)
 $(TEST_PROGRAMS): no-googletest
@@ -169,12 +172,41 @@ fuzz-run: $(FUZZ_PROGRAMS)
 
 # ---- measuring, checking, installing -------------------------------------------------------------------------------
 
-.PHONY: bench bench-quick lint format install uninstall clean distclean help
-bench: all
-	@BERTH_SERVER=$(abspath $(OBJS)/server) tests/bench/run
+# BENCH is what else tests/bench/run is told, for example BENCH='--only herd'. The client asks as fast as it can, also
+# when the server is a build for debugging.
+BENCH ?=
+BENCH_RUN = tests/bench/run --server $(OBJS)/server --objs $(OBJS)/bench $(BENCH)
 
-bench-quick: all
-	@BERTH_SERVER=$(abspath $(OBJS)/server) tests/bench/run --quick
+.PHONY: bench bench-quick bench-programs lint format install uninstall clean distclean help
+bench: all bench-programs
+	@$(BENCH_RUN)
+
+bench-quick: all bench-programs
+	@$(BENCH_RUN) --quick
+
+bench-programs: $(OBJS)/bench/client $(OBJS)/bench/server
+
+$(BENCH_CLIENT_OBJECTS): private OPTIMISE = -O2
+$(OBJS)/tests/bench/%.o: tests/bench/%.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/bench/client: $(BENCH_CLIENT_OBJECTS)
+	@mkdir -p $(@D)
+	$(call link)
+
+# The server and one module more, tests/modules/burn, which stands where --add-module would put it.
+$(OBJS)/bench/modules.cpp: $(OBJS)/modules.cpp auto/modules
+	@mkdir -p $(@D)
+	@awk 'FNR == NR { if (after && NF > 2) { place[$$1] } else if ($$1 == "added") { after = 1 }; next } \
+	    $$1 in place && !done { print "burn tests/modules/burn on"; done = 1 } { print }' \
+	    auto/modules $(OBJS)/modules.selected > $(@D)/modules.selected
+	@auto/module_table $(@D)/modules.selected $@
+
+$(OBJS)/bench/modules.o: $(OBJS)/bench/modules.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/bench/server: $(MAIN_OBJECT) $(filter-out $(OBJS)/modules.o,$(OBJECTS)) $(BURN_OBJECTS) $(OBJS)/sources
+	$(call link)
 
 lint: $(OBJS)/modules.cpp
 	@OBJS=$(OBJS) auto/lint/run
@@ -192,7 +224,7 @@ uninstall:
 
 # What a compiler made; the choices of configure stay.
 clean:
-	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/server $(OBJS)/unit_tests \
+	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/server $(OBJS)/unit_tests \
 	    $(OBJS)/integration_tests $(OBJS)/fuzz_* $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d \
 	    $(OBJS)/flags $(OBJS)/sources $(SERVER)
 

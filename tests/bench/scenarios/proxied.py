@@ -1,0 +1,147 @@
+"""Berth in front of others: what a proxied request costs, what a relayed connection costs, a backend that dies."""
+import signal
+import time
+from functools import partial
+
+import measuring
+import peers
+import processes
+from plan import KEEPALIVE_RATE
+from scenarios import Scenario
+
+NGINX = peers.BY_KEY["nginx"]
+HAPROXY = peers.BY_KEY["haproxy"]
+
+
+def site(ports):
+    """The same upstream for each kind of server."""
+    servers = "".join(f"server 127.0.0.1:{port};" for port in ports)
+    text = {"http": f"upstream app {{ {servers} keepalive 64; }}",
+            "locations": "location /app/ { proxy_pass http://app/; proxy_http_version 1.1; "
+                         'proxy_set_header Connection ""; }'}
+    names = "\n".join(f"    server s{port} 127.0.0.1:{port}" for port in ports)
+    return {"berth": text, "nginx": text, "haproxy": {
+        "front": "http-request set-path %[path,regsub(^/app/,/)]\n    default_backend app",
+        "back": f"backend app\n    http-reuse always\n    retry-on all-retryable-errors\n{names}"}}
+
+
+def proxies(bench, chosen=(peers.BERTH, NGINX, HAPROXY)):
+    for peer in chosen:
+        if bench.missing[peer.key]:
+            bench.skip(peer, bench.missing[peer.key])
+    return [peer for peer in chosen if not bench.missing[peer.key]]
+
+
+def backend(bench, port=None):
+    """A backend on the load's core, so that it takes nothing from the servers that are measured."""
+    return peers.BERTH.start(bench.stage, 1, processes.LOAD_CORE, port)
+
+
+def cost(bench, path, rate):
+    chosen = proxies(bench)
+    plan = bench.plan
+    bench.plan_steps(len(chosen) * (plan.runs + 1))
+    behind = backend(bench)
+    try:
+        with bench.running(chosen, 1, **site([behind.port])) as started:
+            for running in started:
+                bench.warm(running, path)
+            results = bench.take_turns(started, plan.runs, lambda r: bench.flat_out(r, path, plan.compare_seconds), "run")
+            for running, figures in results.items():
+                bench.step(f"{running.peer.name}, {rate} requests a second")
+                figures.update(bench.fixed_rate(running, path, plan.fixed_seconds, rate))
+                bench.note(running.peer, 1, **figures)
+    finally:
+        behind.stop()
+
+
+def killed_backend(bench):
+    chosen = proxies(bench)
+    bench.plan_steps(len(chosen) * bench.plan.kills)
+    for peer in chosen:
+        backends = [backend(bench), backend(bench)]
+        try:
+            with bench.running([peer], 1, **site([b.port for b in backends])) as started:
+                for running in started:
+                    bench.warm(running, "/app/return")
+                    bench.note(peer, 1, **kill_and_restore(bench, running, backends))
+        finally:
+            for running in backends:
+                running.kill()
+
+
+def kill_and_restore(bench, running, backends):
+    client = bench.load.begin(running.port, "/app/return", 120, connections=16)
+    time.sleep(0.3)
+    for turn in range(bench.plan.kills):
+        bench.step(running.peer.name)
+        dying = backends[turn % 2]
+        dying.kill()
+        time.sleep(0.5)
+        backends[turn % 2] = backend(bench, dying.port)
+        time.sleep(0.5)
+    client.send_signal(signal.SIGTERM)
+    result = bench.load.finish(client)
+    return {"kills": bench.plan.kills, **{key: result[key] for key in (
+        "answered", "failed", "refused", "without_notice", "slow", "longest_gap_us", "max_us", "curve", "timeline")}}
+
+
+def relay(bench):
+    """Only what stands in front is measured: Berth's front process, HAProxy in TCP mode."""
+    berth = peers.BY_KEY["berth-proxy"]
+    chosen = proxies(bench, (berth, HAPROXY))
+    bench.plan_steps(len(chosen) * bench.plan.runs)
+    address = bench.stage.path("relay.socket")
+    behind = peers.BERTH.start(bench.stage, 1, listen="listen unix:{0} proxy_protocol; listen 127.0.0.1:{1};".format(
+        address, port := peers.free_port()), port=port)
+    try:
+        tcp = {"mode": "tcp", "front": "default_backend app",
+               "back": f"backend app\n    server worker unix@{address} send-proxy-v2"}
+        with bench.running(chosen, 1, haproxy=tcp) as started:
+            for running in started:
+                bench.warm(running, "/return")
+            for running, figures in bench.take_turns(
+                    started, bench.plan.runs, partial(relayed, bench), "run").items():
+                bench.note(running.peer, 1, **figures)
+    finally:
+        behind.stop()
+
+
+def relayed(bench, running):
+    units = running.fronts() if running.peer.family == "berth" else running.units()
+    before = measuring.Sample(units)
+    figures = bench.flat_out(running, "/return", bench.plan.compare_seconds)
+    used = measuring.Sample(units) - before
+    user, system = used.split()
+    count = figures["answered"] or None
+    return {**figures, "tree_cpu_us": figures["cpu_us"], **{
+        key: value * 1e6 / count if count else None
+        for key, value in (("cpu_us", used.cpu), ("user_us", user), ("system_us", system))},
+        "voluntary": used.voluntary / count if count else None}
+
+
+def weigh(plan, _):
+    return 3 * (plan.runs * max(1, plan.compare_seconds) + plan.fixed_seconds + plan.warm + 0.3)
+
+
+COLUMNS = ("cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "fixed_p50_us", "fixed_p99_us", "fixed_p999_us",
+           "voluntary", "errors", "fixed_errors")
+SCENARIOS = [
+    Scenario("proxied", "Proxied small answers",
+             "proxy_pass to one backend that answers 12 bytes, one worker, 64 kept connections; CPU of the proxy alone. The backend "
+             f"runs on the load's core. Latencies at {KEEPALIVE_RATE} requests a second.",
+             partial(cost, path="/app/return", rate=KEEPALIVE_RATE), weigh, COLUMNS, essential=True),
+    Scenario("proxied-1m", "Proxied answers of 1 MB", "The same with 1 MB from a file; latencies at 200 requests a second.",
+             partial(cost, path="/app/1m.bin", rate=200), weigh, COLUMNS),
+    Scenario("backend", "A backend is killed and restored",
+             "Two backends; one of them is killed (-9) and started again half a second later, in turn, under 16 clients on kept "
+             "connections. The gap is the longest time without any answer.", killed_backend,
+             lambda plan, _: 3 * (plan.kills * 1.2 + 1.5),
+             ("failed", "without_notice", "slow", "longest_gap_us", "max_us", "answered"), "longest_gap_us", True),
+    Scenario("relay", "The relay in front of a worker",
+             "CPU of what stands in front alone: Berth's front process (strategy proxy), and HAProxy in TCP mode before a Berth "
+             "worker on a unix socket; both say who the client is with PROXY protocol v2. 64 kept connections.", relay,
+             lambda plan, _: 2 * (plan.runs * max(1, plan.compare_seconds) + 1),
+             ("cpu_us", "user_us", "system_us", "tree_cpu_us", "rate", "p50_us", "p99_us", "voluntary", "errors"),
+             essential=True),
+]

@@ -80,6 +80,7 @@ class Http1 final : public Session, public Stream {
     void decide_coding(const Request& request, const LocationConf& conf);
     void write_fields(Request& request, const LocationConf& conf, class HeadWriter& head);
     void encode(Request& request, Chain& chain, bool last);
+    bool may_defer() const noexcept;
     Flow flush();
     void set_cork(bool on) noexcept;
     void go_on();

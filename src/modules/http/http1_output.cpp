@@ -15,6 +15,7 @@ namespace berth::http {
 namespace {
 
 constexpr std::size_t kMostATurn = 2 * 1024 * 1024;
+constexpr std::size_t kMostDeferred = 16 * 1024;
 
 }  // namespace
 
@@ -171,9 +172,17 @@ void Http1::encode(Request& request, Chain& chain, bool last) {
 Flow Http1::send_body(Request& request, Chain& chain, bool last) {
     if (broken_ || state_ == State::closed) return chain.clear(), Flow::open;
     encode(request, chain, last);
+    if (last && may_defer()) return connection().loop().post(next_), Flow::open;
     const Flow flow = flush();
     if (last && !dispatching_ && out_.empty()) connection().loop().post(next_);
     return flow;
+}
+
+// A short answer that its handler gave at once goes out at the end of the turn, with those of other
+// connections: a client with many of them is woken once for several answers, not once for each.
+bool Http1::may_defer() const noexcept {
+    return dispatching_ && !broken_ && !out_.empty() && out_.size() <= kMostDeferred &&
+           !out_.tail()->in_file();
 }
 
 void Http1::set_cork(bool on) noexcept {

@@ -33,9 +33,21 @@ Framing transfer_encoding_framing(const RequestHead& head, std::string_view buff
     return {Framing::Kind::chunked, 0, {}};
 }
 
-bool is_host_byte(char c) noexcept {
-    return ascii::is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
+// What a byte of a host name is: 0 not allowed in one.
+constexpr std::uint8_t kLower = 1;  // or a digit, or one of -_~
+constexpr std::uint8_t kUpper = 2;
+constexpr std::uint8_t kDot = 4;
+
+constexpr std::array<std::uint8_t, 256> kHostBytes = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (unsigned i = 0; i < 256; ++i) {
+        const char c = static_cast<char>(i);
+        if (ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_' || c == '~') table[i] = kLower;
+        if (ascii::is_upper(c)) table[i] = kUpper;
+        if (c == '.') table[i] = kDot;
+    }
+    return table;
+}();
 
 bool is_ipv6_literal(std::string_view text) noexcept {
     std::array<char, INET6_ADDRSTRLEN> address{};
@@ -46,13 +58,22 @@ bool is_ipv6_literal(std::string_view text) noexcept {
     return inet_pton(AF_INET6, address.data(), &ignored) == 1;
 }
 
-bool is_reg_name(std::string_view text) noexcept {
-    return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), is_host_byte) &&
-           text.find("..") == text.npos;
+// A registered name or an IPv4 address without an empty label; `has_upper` tells of letters to be lowered.
+bool is_reg_name(std::string_view text, bool& has_upper) noexcept {
+    if (text.empty()) return false;
+    std::uint8_t before = kDot;
+    std::uint8_t seen = 0;
+    for (const char c : text) {
+        const std::uint8_t byte = kHostBytes[static_cast<unsigned char>(c)];
+        if (byte == 0 || (byte & before & kDot) != 0) return false;
+        before = byte;
+        seen |= byte;
+    }
+    has_upper = (seen & kUpper) != 0;
+    return true;
 }
 
 std::string_view lower_case(std::string_view text, Arena& arena) {
-    if (std::none_of(text.begin(), text.end(), ascii::is_upper)) return text;
     const std::span<char> copy = arena.array<char>(text.size());
     std::transform(text.begin(), text.end(), copy.begin(), ascii::to_lower);
     return {copy.data(), copy.size()};
@@ -106,8 +127,9 @@ bool parse_host(std::string_view text, Arena& arena, Host& host) {
         host.port = static_cast<std::uint16_t>(*port);
     }
     if (bracket == 0 && name.size() > 1 && name.back() == '.') name.remove_suffix(1);
-    if (bracket == 0 ? !is_reg_name(name) : !is_ipv6_literal(name)) return false;
-    host.name = lower_case(name, arena);
+    bool has_upper = bracket != 0;
+    if (bracket == 0 ? !is_reg_name(name, has_upper) : !is_ipv6_literal(name)) return false;
+    host.name = has_upper ? lower_case(name, arena) : name;
     return true;
 }
 

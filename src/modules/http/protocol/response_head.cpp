@@ -70,27 +70,20 @@ std::string_view HeadWriter::finish() {
     return text();
 }
 
-void HeadWriter::append(std::string_view text) {
-    if (text.empty()) return;
-    std::memcpy(room(text.size()), text.data(), text.size());
-    size_ += text.size();
-}
-
 void HeadWriter::append_field(std::string_view name, std::string_view value) {
-    append(name);
-    append(": ");
-    append(value);
-    append("\r\n");
+    const std::size_t size = name.size() + value.size() + 4;
+    if (size > capacity_ - size_) grow(size);
+    put(name);
+    put(": ");
+    put(value);
+    put("\r\n");
 }
 
-char* HeadWriter::room(std::size_t more) {
-    if (more > capacity_ - size_) {
-        capacity_ = std::max(capacity_ * 2, size_ + more);
-        char* grown = arena_.array<char>(capacity_).data();
-        if (size_ > 0) std::memcpy(grown, data_, size_);
-        data_ = grown;
-    }
-    return data_ + size_;
+void HeadWriter::grow(std::size_t more) {
+    capacity_ = std::max(capacity_ * 2, size_ + more);
+    char* grown = arena_.array<char>(capacity_).data();
+    if (size_ > 0) std::memcpy(grown, data_, size_);
+    data_ = grown;
 }
 
 }  // namespace berth::http

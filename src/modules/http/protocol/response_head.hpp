@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "core/memory/arena.hpp"
@@ -40,9 +41,13 @@ class HeadWriter {
     std::size_t rejected() const noexcept { return rejected_; }
 
  private:
-    void append(std::string_view text);
+    void append(std::string_view text) {
+        if (text.size() > capacity_ - size_) grow(text.size());
+        put(text);
+    }
     void append_field(std::string_view name, std::string_view value);
-    char* room(std::size_t more);
+    void put(std::string_view text) noexcept;  // there is room
+    void grow(std::size_t more);
 
     Arena& arena_;
     char* data_ = nullptr;
@@ -50,5 +55,10 @@ class HeadWriter {
     std::size_t capacity_ = 0;
     std::size_t rejected_ = 0;
 };
+
+inline void HeadWriter::put(std::string_view text) noexcept {
+    if (!text.empty()) std::memcpy(data_ + size_, text.data(), text.size());
+    size_ += text.size();
+}
 
 }  // namespace berth::http

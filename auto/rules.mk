@@ -73,7 +73,7 @@ endef
 # A response file keeps the command short however many objects there are.
 define link
 @echo '  LINK $@'
-$(file > $@.objects,$(filter %.o,$^))
+$(shell mkdir -p $(@D))$(file > $@.objects,$(filter %.o,$^))
 @$(CXX) $(LDFLAGS) -o $@ @$@.objects $(1) $(LIBS)
 endef
 

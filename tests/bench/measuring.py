@@ -85,6 +85,13 @@ def memory(pid):
     return sum(int(match.group(1)) for match in found if match) * 1024
 
 
+def listening_sockets(port):
+    """How many sockets of the machine listen on a port of IPv4."""
+    wanted = f":{port:04X}"
+    lines = [line.split() for line in read("/proc/net/tcp").splitlines()[1:]]
+    return sum(words[1].endswith(wanted) and words[3] == "0A" for words in lines)
+
+
 def imbalance(shares):
     """The largest share as a multiple of the mean: 1 is even; None when nothing was shared."""
     total = sum(shares)

@@ -46,6 +46,10 @@ class Running:
         except (RuntimeError, Unavailable):
             self.stop()
             raise Unavailable(peer.why_not(stage, port)) from None
+        unlike = peer.unlike(self)
+        if unlike:
+            self.stop()
+            raise Unavailable(unlike)
 
     def _serves(self):
         if self.process.poll() is not None:
@@ -74,28 +78,21 @@ class Running:
 
     def empty_wakeups(self):
         """How often a worker was woken for a connection that another had taken; None where nobody counts it."""
+        totals = self.totals()
+        return None if totals is None else sum(total["empty_wakeups"] for total in totals)
+
+    def totals(self):
+        """What Berth's status says of its listeners, one entry for each of them and role; None without a status."""
         if not (self.peer.family == "berth" and self._stage.has_status):
             return None
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=10) as answer:
-            return _sum_of(json.load(answer), {"empty_wakeups", "empty_wake_ups", "emptyWakeups"})
+            return [total for listener in json.load(answer)["listeners"] for total in listener["totals"]]
 
     def stop(self):
         self._stage.processes.stop(self.process)
 
     def kill(self):
         self._stage.processes.kill(self.process)
-
-
-def _sum_of(value, names):
-    """The sum of all numbers with one of these names, however deep; None when there is none."""
-    if isinstance(value, list):
-        found = [_sum_of(v, names) for v in value]
-    elif isinstance(value, dict):
-        found = [v if k in names and isinstance(v, (int, float)) else _sum_of(v, names) for k, v in value.items()]
-    else:
-        return None
-    found = [f for f in found if f is not None]
-    return sum(found) if found else None
 
 
 class Peer:
@@ -123,6 +120,10 @@ class Peer:
         """What the log of a server that did not start says."""
         lines = measuring.read(stage.path(f"{self.key}-{port}.log")).strip().splitlines()
         return re.sub(r"^.*?\[(emerg|error|alert)\] (\d+#\d+: )?", "", lines[-1]) if lines else "it did not start"
+
+    def unlike(self, running):
+        """Why what runs is not what was asked for, or None."""
+        return None
 
     def workers(self, running):
         return [f"/proc/{p}" for p in processes.children(running.process.pid)
@@ -196,6 +197,17 @@ class Berth(Nginxish):
         """Whether it is a build whose speed says nothing."""
         text = subprocess.run([stage.server, "-V"], capture_output=True, text=True, check=False)
         return any(word in text.stdout + text.stderr for word in ("--with-debug", "--with-sanitizer", "--with-coverage"))
+
+    def unlike(self, running):
+        """A configuration may be accepted and yet be served another way: what would then be measured has no name."""
+        if "strategy proxy" in self.events and not running.fronts():
+            return "no front process runs"
+        if "strategy reuseport" in self.events and measuring.listening_sockets(running.port) < running.worker_count:
+            return "the workers have no sockets of their own"
+        totals = running.totals() if "strategy handoff" in self.events else None
+        if totals and not any(total["handed"] for total in totals):
+            return "the master hands nothing over"
+        return None
 
     def refused(self, stage, conf, program=None):
         """The first error of the server's own check of a configuration, or None."""

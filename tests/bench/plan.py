@@ -26,8 +26,8 @@ class Plan:
 
 
 FULL = Plan("full")
-QUICK = Plan("quick", runs=3, seconds=1, compare_runs=1, compare_seconds=1, warm=0.2, fixed_seconds=1, accepts=200,
-             idle=1000, idle_memory=1000, reloads=5, kills=2, respawns=3, all_scenarios=False)
+QUICK = Plan("quick", runs=3, seconds=1, compare_runs=1, compare_seconds=1, warm=0.2, fixed_seconds=0.8, accepts=200,
+             idle_memory=1000, reloads=4, kills=2, respawns=3, all_scenarios=False)
 TINY = Plan("tiny", runs=1, seconds=0.2, compare_runs=1, compare_seconds=0.2, warm=0.05, fixed_seconds=0.2, scales=(1, 2),
             scale_seconds=0.2, unequal_seconds=0.2, stop_seconds=0.2, accepts=20, idle=20, idle_memory=50, reloads=1,
             kills=1, respawns=1, use_wrk=False)

@@ -1,10 +1,9 @@
 """Says on the terminal what is being measured, how far it is, and how long it will still take."""
+import shutil
 import sys
 import time
 
 from figures import number
-
-WIDTH = 110
 
 
 class Progress:
@@ -16,6 +15,7 @@ class Progress:
         self._done = 0.0
         self._title, self._weight, self._within = "", 0.0, 0.0
         self._live = out.isatty()
+        self._width = shutil.get_terminal_size().columns - 1
 
     def scenario(self, key, title):
         self._done += self._weight
@@ -28,11 +28,11 @@ class Progress:
         self._within = share
         if self._live:
             text = f"{self._bar()} {self._left()}  {self._title}: {what}"
-            print(f"\r{text[:WIDTH]:{WIDTH}}", end="", file=self._out, flush=True)
+            print(f"\r{text[:self._width]:{self._width}}", end="", file=self._out, flush=True)
 
     def clear(self):
         if self._live:
-            print(f"\r{'':{WIDTH}}\r", end="", file=self._out, flush=True)
+            print(f"\r{'':{self._width}}\r", end="", file=self._out, flush=True)
 
     def _share(self):
         total = sum(self._weights.values()) or 1.0

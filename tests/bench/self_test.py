@@ -7,6 +7,7 @@ import html.parser
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,14 @@ class Measuring(unittest.TestCase):
         used = measuring.Sample(units) - before
         self.assertAlmostEqual(used.cpu, time.process_time() - cpu, delta=0.1)
         self.assertAlmostEqual(sum(used.split()), used.cpu)
+
+    def test_listening_sockets_are_counted(self):
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
+            self.assertEqual(measuring.listening_sockets(port), 0)
+            bound.listen()
+            self.assertEqual(measuring.listening_sockets(port), 1)
 
     def test_a_process_that_is_gone_counts_nothing(self):
         self.assertEqual(measuring.Sample(["/proc/999999999"]).cpu, 0)

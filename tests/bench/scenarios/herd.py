@@ -45,7 +45,7 @@ SCENARIOS = [
     Scenario("herd", "The herd: 8 idle workers, one connection after the other",
              "Voluntary context switches of all workers for each connection that comes, without those they make anyhow "
              "(background, a second); beside it one request for each connection, flat out, with 8 workers.", herd,
-             lambda plan, count: count * (plan.accepts * PAUSE_US * 1.6 / 1e6 + max(1, plan.compare_seconds) + plan.warm + 1),
+             lambda plan, count: count * (plan.accepts * PAUSE_US * 1.6 / 1e6 + max(1, plan.compare_seconds) + plan.warm + 0.6),
              ("per_accept", "wake_cpu_us", "background", "empty_wakeups", "voluntary", "involuntary", "cpu_us", "imbalance",
               "errors"),
              "per_accept", True),

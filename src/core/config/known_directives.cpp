@@ -236,7 +236,6 @@ constexpr Group kGroups[] = {
          "ssl_verify_client "
          "ssl_verify_depth"),
     many("http_ssl", hs, "ssl_certificate ssl_certificate_key ssl_conf_command ssl_session_ticket_key"),
-    bare("http_stub_status", server | location, "stub_status"),
     many("http_sub", hsl, "sub_filter", {2, 2}),
     flags("http_sub", hsl, "sub_filter_last_modified sub_filter_once"),
     once("http_sub", hsl, "sub_filter_types"),

@@ -1,8 +1,6 @@
 // The module server_status: what the server itself has to say: processes, listeners, connections, requests.
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "core/build_info.hpp"
 #include "core/metrics/status_writer.hpp"
 #include "core/module.hpp"
@@ -73,8 +71,6 @@ constexpr Column kColumns[kListenerColumns] = {
      {"berth_listener_waiting_connections", gauge, "Connections accepted, but not yet with a worker."},
      {"berth_process_waiting_connections", gauge, "Connections accepted, but not yet with a worker."}},
 };
-constexpr std::size_t kOpen = 11;
-constexpr std::size_t kIdle = 12;
 
 constexpr Metric kBuild{"berth_build_info", gauge, "Always 1; the version of the server."};
 constexpr Metric kGeneration{"berth_generation", gauge, "The number of the configuration in force."};
@@ -215,17 +211,13 @@ void write_listeners(StatusWriter& out, const Snapshot& now) {
     }
 }
 
-// Reading is what neither waits nor is being answered: also a TLS handshake, a PROXY header, a lingering end.
 void write_connections(StatusWriter& out, const Counts& workers) {
-    const ListenerRow clients = workers.all_listeners();
-    const std::uint64_t open = clients[kOpen];
-    const std::uint64_t waiting = std::min(clients[kIdle], open);
-    const std::uint64_t writing = std::min(workers.active, open - waiting);
+    const ConnectionStates states(workers);
     const auto connections = out.object("connections");
-    out.number("open", open);
-    out.value_by("state", "reading", kConnections, open - waiting - writing);
-    out.value_by("state", "writing", kConnections, writing);
-    out.value_by("state", "waiting", kConnections, waiting);
+    out.number("open", states.open);
+    out.value_by("state", "reading", kConnections, states.reading);
+    out.value_by("state", "writing", kConnections, states.writing);
+    out.value_by("state", "waiting", kConnections, states.waiting);
     out.value("evicted", kEvicted, workers.evicted);
     out.value("drain_closed", kDrainClosed, workers.drain_closed);
     out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed);

@@ -39,6 +39,33 @@ ListenerRow Counts::all_listeners() const {
     return sum;
 }
 
+// The gauges are not read at one moment: none may come out larger than the whole.
+ConnectionStates::ConnectionStates(std::uint64_t all, std::uint64_t idle, std::uint64_t active) noexcept
+    : open(all),
+      waiting(std::min(idle, all)),
+      writing(std::min(active, all - waiting)),
+      reading(all - waiting - writing) {}
+
+ConnectionStates::ConnectionStates(const Counts& of_workers) noexcept
+    : ConnectionStates(of_workers.all_listeners()[kOpen], of_workers.all_listeners()[kIdle],
+                       of_workers.active) {}
+
+ConnectionStates::ConnectionStates(Scoreboard& board) noexcept : ConnectionStates(0, 0, 0) {
+    std::uint64_t all = 0;
+    std::uint64_t idle = 0;
+    std::uint64_t active = 0;
+    for (std::size_t i = 0; i < Scoreboard::kRows; ++i) {
+        const ScoreboardRow& row = board.rows()[i];
+        if (row.state.load() == WorkerState::none || row.role.load() != ProcessRole::worker) continue;
+        active += value_of(row.requests.active);
+        for (const ListenerCounters& listener : row.listeners) {
+            all += value_of(listener.open);
+            idle += value_of(listener.idle);
+        }
+    }
+    *this = ConnectionStates(all, idle, active);
+}
+
 Snapshot::Snapshot(Scoreboard& board) {
     name_listeners(board);
     board.read_consistently([&] { read(board); });

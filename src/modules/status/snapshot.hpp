@@ -17,6 +17,12 @@ namespace berth::status {
 inline constexpr std::size_t kListenerColumns = 14;
 using ListenerRow = std::array<std::uint64_t, kListenerColumns>;
 
+inline constexpr std::size_t kAccepted = 0;
+inline constexpr std::size_t kHanded = 1;
+inline constexpr std::size_t kRefused = 2;
+inline constexpr std::size_t kOpen = 11;
+inline constexpr std::size_t kIdle = 12;
+
 // What one process counts, or what all of a role that are gone counted.
 struct Counts {
     std::vector<ListenerRow> listeners;  // by the index in Snapshot::listeners
@@ -57,6 +63,20 @@ struct ListenerName {
     std::string address;
     std::string strategy;
     std::vector<std::size_t> indices;
+};
+
+// Connections of clients. Reading is what neither waits nor is being answered: also a TLS handshake, a PROXY
+// header, a lingering end.
+struct ConnectionStates {
+    ConnectionStates(std::uint64_t open, std::uint64_t idle, std::uint64_t active) noexcept;
+    explicit ConnectionStates(const Counts& of_workers) noexcept;
+    // Only the gauges of the living are read: cheap enough for a variable in a log.
+    explicit ConnectionStates(Scoreboard& board) noexcept;
+
+    std::uint64_t open;
+    std::uint64_t waiting;
+    std::uint64_t writing;
+    std::uint64_t reading;
 };
 
 struct Snapshot {

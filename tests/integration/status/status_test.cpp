@@ -229,6 +229,25 @@ TEST(StatusTest, ASingleProcessHasOne) {
     EXPECT_NE(json.find("\"pid\": " + std::to_string(server.started()) + ","), json.npos) << json;
 }
 
+TEST(StatusTest, StubStatusIsAsNginxShowsIt) {
+    Server server(
+        "worker_processes 2; http { server { listen 127.0.0.1:{port};"
+        " location /basic { stub_status; }"
+        " location / { return 200 \"$connections_active $connections_reading $connections_writing "
+        "$connections_waiting\"; } } }");
+    Client idle(server.port());
+    ASSERT_TRUE(idle.get("/"));
+    EXPECT_EQ(idle.read_response().body, "1 0 1 0");
+    Client client(server.port());
+    EXPECT_TRUE(eventually([&] { return client.get("/") && client.read_response().body == "2 0 1 1"; }));
+    ASSERT_TRUE(client.get("/basic"));
+    const std::string text = client.read_response().body;
+    const std::regex expected(
+        "Active connections: 2 \nserver accepts handled requests\n 2 2 [0-9]+ \nReading: 0 Writing: 1 "
+        "Waiting: 1 \n");
+    EXPECT_TRUE(std::regex_match(text, expected)) << text;
+}
+
 // --- formats
 
 std::string type_for(const Server& server, std::string_view accept, std::string_view path = "/status") {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "event/async/root.hpp"
+#include "event/process/scoreboard.hpp"
 #include "tests/unit/event/connection_fixture.hpp"
 
 namespace berth {
@@ -37,6 +38,32 @@ class ConnectionsTest : public ConnectionTest {
     ConnectionPool pool_{loop(), 4};
 };
 BERTH_ON_EACH_POLLER(ConnectionsTest);
+
+TEST_P(ConnectionsTest, CountWhereTheirListenerCountedThen) {
+    ListenerCounters counters{};
+    ListenerCounters later{};
+    tcp_pair(pool_).first->close();
+    listener_->count_in(&counters);
+    auto [connection, peer] = tcp_pair(pool_);
+    EXPECT_EQ(counters.open.load(), 1U);
+    listener_->count_in(&later);
+    connection->idle(true);
+    connection->idle(true);
+    EXPECT_EQ(counters.idle.load(), 1U);
+    peer.say("hello");
+    std::array<char, 16> bytes;
+    EXPECT_TRUE(run_until([&] { return connection->maybe_readable() && connection->recv(bytes).ok(); }));
+    EXPECT_EQ(counters.received.load(), 5U);
+    Arena arena;
+    Chain chain;
+    chain.append_text(arena, "bye");
+    connection->send(chain);
+    EXPECT_EQ(counters.sent.load(), 3U);
+    connection->close();
+    EXPECT_EQ(counters.open.load(), 0U);
+    EXPECT_EQ(counters.idle.load(), 0U);
+    EXPECT_EQ(later.open.load(), 0U);
+}
 
 TEST_P(ConnectionsTest, AnIdleConnectionIsSmall) {
     EXPECT_LE(sizeof(Connection) + sizeof(Session), 450u);

@@ -23,6 +23,7 @@ class Candidates {
     std::uint64_t now() const noexcept { return now_; }
 
     void use_backups() noexcept { backups_ = true; }
+    bool backups() const noexcept { return backups_; }
     // A peer that lives was passed over because it is at max_conns.
     bool busy() const noexcept { return busy_; }
 

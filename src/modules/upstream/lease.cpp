@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "modules/upstream/upstream.hpp"
 #include "modules/upstream/upstream_worker.hpp"
 
 namespace berth::upstream {
@@ -29,7 +30,18 @@ Lease::~Lease() {
 
 const Address& Lease::address() const noexcept { return worker_->local(peer_).address; }
 std::string_view Lease::name() const noexcept { return worker_->local(peer_).name; }
-std::string_view Lease::new_route() const noexcept { return new_route_; }
+
+std::string_view Lease::cookie(Arena& arena) const {
+    const Sticky* sticky = worker_->upstream().sticky.get();
+    if (sticky == nullptr || sticky->by != Sticky::By::cookie || !new_route_) return {};
+    return sticky->cookie(worker_->local(peer_).route, arena, worker_->loop().wall());
+}
+
+void Lease::learn(VariableHost& host) const {
+    const Sticky* sticky = worker_->upstream().sticky.get();
+    if (sticky != nullptr) sticky->learn(host, worker_->local(peer_).route, worker_->now());
+}
+
 Connection* Lease::take_idle() { return worker_->take_idle(peer_); }
 void Lease::keep(Connection& connection) { worker_->keep(peer_, connection); }
 

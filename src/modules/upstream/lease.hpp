@@ -10,8 +10,10 @@
 #include "core/net/address.hpp"
 
 namespace berth {
+class Arena;
 class Connection;
-}
+class VariableHost;
+}  // namespace berth
 
 namespace berth::upstream {
 
@@ -80,9 +82,12 @@ class Lease {
     const Address& address() const noexcept;
     // "127.0.0.1:8000", "unix:/path": $upstream_addr. Lives as long as the worker.
     std::string_view name() const noexcept;
-    // sticky: what binds the client to this peer, when the answer must tell it so (else empty). Lives as long
-    // as the worker.
-    std::string_view new_route() const noexcept;
+    // sticky cookie: the value of the Set-Cookie field that the answer needs; empty when the client has it.
+    // In the arena.
+    std::string_view cookie(Arena& arena) const;
+    // sticky learn: to be called when the head of the answer is there, which `host` then computes
+    // $upstream_cookie_… from.
+    void learn(VariableHost& host) const;
 
     // A connection kept from an earlier request, taken out of the pool, with no session and no deadline; null
     // when there is none. It may still end before it answers: Failure::stale.
@@ -99,7 +104,7 @@ class Lease {
  private:
     friend class UpstreamWorker;
     friend class Selection;
-    Lease(UpstreamWorker& worker, std::uint32_t peer, std::string_view new_route = {}) noexcept
+    Lease(UpstreamWorker& worker, std::uint32_t peer, bool new_route) noexcept
         : worker_(&worker), peer_(peer), refusal_(Refusal::none), new_route_(new_route) {}
     void swap(Lease& other) noexcept {
         std::swap(worker_, other.worker_);
@@ -111,7 +116,7 @@ class Lease {
     UpstreamWorker* worker_ = nullptr;
     std::uint32_t peer_ = 0;  // PeerState::index
     Refusal refusal_ = Refusal::no_live_peers;
-    std::string_view new_route_;
+    bool new_route_ = false;  // the request was not bound to this peer
 };
 
 }  // namespace berth::upstream

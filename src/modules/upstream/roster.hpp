@@ -58,6 +58,7 @@ struct PeerState {
     // Moving averages in microseconds; 0: none yet.
     std::uint64_t header_time = 0;
     std::uint64_t response_time = 0;
+    std::uint64_t timed_at = 0;  // when they were renewed
 };
 
 // A peer as one generation uses it.

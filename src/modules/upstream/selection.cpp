@@ -9,7 +9,7 @@ namespace berth::upstream {
 std::size_t Selection::peers() const noexcept { return worker_.peers_to_try(); }
 
 Lease Selection::choose() {
-    if (!begun_) worker_.balancer().begin(*this);
+    if (!begun_) worker_.begin(*this);
     begun_ = true;
     Lease lease = worker_.choose(*this);
     if (lease) {

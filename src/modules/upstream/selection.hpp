@@ -78,6 +78,9 @@ class Selection {
         std::string_view key;  // lives as long as the host's arena
     };
     HashState& hash_state() noexcept { return hash_; }
+    // sticky: the route of the peer that the request is bound to; empty: none.
+    std::string_view route() const noexcept { return route_; }
+    void bind(std::string_view route) noexcept { route_ = route; }
 
  private:
     Lease choose();
@@ -89,6 +92,7 @@ class Selection {
     const Address* client_;
     IndexSet tried_;
     HashState hash_;
+    std::string_view route_;
     bool begun_ = false;
     bool given_ = false;  // it was given a peer before: having no other is no refusal
 };

@@ -26,6 +26,12 @@ Result<void> Upstream::prepare(std::string_view protocol, std::uint64_t generati
         PeerGroup::create(*std::move(zone), full_name, generation, servers);
     if (!group) return group.error();
     group_ = *std::move(group);
+    if (sticky == nullptr || sticky->by != Sticky::By::learn) return {};
+    Result<std::shared_ptr<Zone>> session_zone = open_zone(sticky->zone_name, sticky->zone_size);
+    if (!session_zone) return session_zone.error();
+    Result<std::unique_ptr<Sessions>> sessions = Sessions::create(*std::move(session_zone));
+    if (!sessions) return sessions.error();
+    sticky->sessions = *std::move(sessions);
     return {};
 }
 

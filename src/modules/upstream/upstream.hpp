@@ -10,6 +10,7 @@
 #include "core/result.hpp"
 #include "modules/upstream/balancer.hpp"
 #include "modules/upstream/parameters.hpp"
+#include "modules/upstream/sticky.hpp"
 
 namespace berth {
 class ConnectionPool;
@@ -38,10 +39,11 @@ class Upstream {
     std::vector<Server> servers;
     KeepaliveOptions keepalive;
     QueueOptions queue;
-    BalancerChoice balancer;    // round robin when none is named
-    std::string zone_name;      // empty: one is made for this upstream alone
-    std::size_t zone_size = 0;  // 0: as large as it has to be
-    bool implicit = false;      // of `proxy_pass http://host`, without an upstream{}
+    BalancerChoice balancer;         // round robin when none is named
+    std::unique_ptr<Sticky> sticky;  // null: none
+    std::string zone_name;           // empty: one is made for this upstream alone
+    std::size_t zone_size = 0;       // 0: as large as it has to be
+    bool implicit = false;           // of `proxy_pass http://host`, without an upstream{}
     Origin at;
 
     // Finds the peers of this generation in the zone (of an earlier generation, if there is one), by address.

@@ -24,6 +24,12 @@ void take_keepalive_requests(Loader& loader, const Node& node);
 void take_keepalive_time(Loader& loader, const Node& node);
 void take_keepalive_timeout(Loader& loader, const Node& node);
 void take_queue(Loader& loader, const Node& node);
+void take_least_conn(Loader& loader, const Node& node);
+void take_ip_hash(Loader& loader, const Node& node);
+void take_hash(Loader& loader, const Node& node);
+void take_least_time(Loader& loader, const Node& node);
+void take_random(Loader& loader, const Node& node);
+void take_sticky(Loader& loader, const Node& node);
 
 namespace internal {
 template <auto Take>
@@ -78,6 +84,28 @@ constexpr auto upstream_rows(Context in_upstream) {
         row<take_queue>("queue", in_upstream, {1, 2}, Kind::text, "NUMBER [timeout=TIME]",
                         "How many requests may wait, in each worker, while every server is at max_conns, and "
                         "for how long (60s). Without a queue they are refused at once."),
+        row<take_least_conn>("least_conn", in_upstream, {0, 0}, Kind::text, "",
+                             "The server with the fewest requests under way, relative to its weight; among "
+                             "equals, round robin."),
+        row<take_ip_hash>("ip_hash", in_upstream, {0, 0}, Kind::text, "",
+                          "The client's address decides: the first three bytes of an IPv4 address, or the "
+                          "whole IPv6 address."),
+        row<take_hash>("hash", in_upstream, {1, 2}, Kind::value, "KEY [consistent]",
+                       "The key decides. With consistent (ketama) only few keys change their server when a "
+                       "server comes or goes."),
+        row<take_least_time>("least_time", in_upstream, {1, 1}, Kind::text, "header | last_byte",
+                             "The server with the lowest average time to the head or to the last byte of its "
+                             "answers, and the fewest requests under way."),
+        row<take_random>("random", in_upstream, {0, 2}, Kind::text,
+                         "[two [least_conn | least_time=header | least_time=last_byte]]",
+                         "A server by chance, according to the weights; of two, the less loaded."),
+        row<take_sticky>(
+            "sticky", in_upstream, {2, kAnyNumber}, Kind::value,
+            "cookie NAME [expires=TIME|max] [domain=DOMAIN] [path=PATH] [httponly] [secure] "
+            "[samesite=strict|lax|none] | route $VARIABLE… | learn create=$VARIABLE "
+            "lookup=$VARIABLE zone=NAME:SIZE [timeout=TIME]",
+            "Binds clients to servers: by a cookie that is set with the first answer, by a route "
+            "that the request carries, or by a session that the server's answer begins."),
     };
 }
 

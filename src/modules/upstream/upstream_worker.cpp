@@ -18,7 +18,7 @@ void average(std::uint64_t& of, Milliseconds time) noexcept {
     of = of == 0 ? std::max<std::uint64_t>(microseconds, 1) : (of * 7 + microseconds) / 8;
 }
 
-void add_up(PeerState& peer, const Report& report) noexcept {
+void add_up(PeerState& peer, const Report& report, std::uint64_t now) noexcept {
     if (report.failure != Failure::none) ++peer.failures[static_cast<std::size_t>(report.failure)];
     const unsigned hundreds = report.status / 100;
     ++peer.responses[hundreds < peer.responses.size() ? hundreds : 0];
@@ -26,6 +26,7 @@ void add_up(PeerState& peer, const Report& report) noexcept {
     peer.received += report.received;
     average(peer.header_time, report.header_time);
     average(peer.response_time, report.response_time);
+    if (report.header_time.count() >= 0) peer.timed_at = now;
 }
 
 }  // namespace
@@ -63,6 +64,13 @@ std::uint64_t UpstreamWorker::now() const noexcept {
 
 // --- choosing
 
+void UpstreamWorker::begin(Selection& selection) {
+    balancer_->begin(selection);
+    const Sticky* sticky = upstream_.sticky.get();
+    if (sticky == nullptr || selection.host() == nullptr) return;
+    selection.bind(sticky->route_of_request(*selection.host(), now()));
+}
+
 Lease UpstreamWorker::choose(Selection& selection) {
     const std::uint64_t time = now();
     const PeerGroup::Lock held = group_.lock();
@@ -77,10 +85,20 @@ Lease UpstreamWorker::choose(Selection& selection) {
     note_chosen(*member, time);
     ++member->peer->requests;
     LocalPeer& peer = local(*member);
-    return Lease(*this, peer.state->index);
+    return Lease(*this, peer.state->index, peer.route != selection.route());
+}
+
+Member* UpstreamWorker::bound_member(Candidates& candidates) {
+    const std::string_view route = candidates.selection().route();
+    if (route.empty()) return nullptr;
+    for (Member& member : candidates.roster().all()) {
+        if (member.route == route && candidates.usable_if_bound(member)) return &member;
+    }
+    return nullptr;
 }
 
 Member* UpstreamWorker::choose_member(Candidates& candidates) {
+    if (Member* member = bound_member(candidates)) return member;
     if (Member* member = balancer_->choose(candidates)) return member;
     candidates.use_backups();
     if (Member* member = balancer_->choose(candidates)) return member;
@@ -171,7 +189,7 @@ void UpstreamWorker::end(std::uint32_t index, const Report* report) {
         if (report == nullptr) {
             ++state.abandoned;
         } else {
-            add_up(state, *report);
+            add_up(state, *report, now());
             if (Member* member = group_.find(state, peer.position)) {
                 const Roster& roster = group_.roster();
                 change = failure == Failure::none ? note_success(roster, *member, now())

@@ -64,10 +64,11 @@ class UpstreamWorker {
                    const Worker* worker);
 
     // For Selection.
-    Balancer& balancer() noexcept { return *balancer_; }
+    void begin(Selection& selection);
     WaitQueue& queue() noexcept { return queue_; }
     Lease choose(Selection& selection);
     Member* choose_member(Candidates& candidates);
+    static Member* bound_member(Candidates& candidates);
     static Member* quick_recovery(Candidates& candidates);
     LocalPeer& local(const Member& member);
     std::size_t peers_to_try() const noexcept;

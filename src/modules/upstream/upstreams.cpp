@@ -129,7 +129,27 @@ Upstream* Upstreams::use(Loader& loader, const Origin& at, std::string_view name
     return made;
 }
 
+// Upstreams may share a zone; one of them says how large it is.
+Result<void> Upstreams::settle_zones() const {
+    for (const auto& each : all_) {
+        if (each->zone_name.empty()) continue;
+        for (const auto& other : all_) {
+            if (other->zone_name != each->zone_name || other->zone_size == 0) continue;
+            if (each->zone_size == 0) each->zone_size = other->zone_size;
+            if (each->zone_size == other->zone_size) continue;
+            return Error("zone \"" + each->zone_name + "\" of upstream \"" + other->name() +
+                         "\" has another size in upstream \"" + each->name() + "\"");
+        }
+        if (each->zone_size == 0) {
+            return Error("zone \"" + each->zone_name + "\" of upstream \"" + each->name() +
+                         "\" has no size anywhere");
+        }
+    }
+    return {};
+}
+
 Result<void> Upstreams::prepare(std::string_view protocol, std::uint64_t generation) const {
+    if (Result<void> settled = settle_zones(); !settled) return settled;
     for (const auto& each : all_) {
         if (Result<void> prepared = each->prepare(protocol, generation); !prepared) return prepared;
     }

@@ -31,6 +31,8 @@ class Upstreams {
     const std::vector<std::unique_ptr<Upstream>>& all() const noexcept { return all_; }
 
  private:
+    Result<void> settle_zones() const;
+
     std::vector<std::unique_ptr<Upstream>> all_;
 };
 

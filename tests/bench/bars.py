@@ -21,6 +21,10 @@ class Rows:
     def per(self, scenario, figure, peer, other, other_scenario=None):
         return ratio(self.get(scenario, peer, figure), self.get(other_scenario or scenario, other, figure))
 
+    def total(self, scenario, figure, peers):
+        found = [v for v in (self.get(scenario, p, figure) for p in peers) if v is not None]
+        return sum(found) if found else None
+
     def least(self, scenario, figure, peers):
         return min((v for v in (self.get(scenario, p, figure) for p in peers) if v is not None), default=None)
 
@@ -50,7 +54,7 @@ def plain(scenario, text, peer, figure, limit, unit="", at_least=False):
 
 
 def sharing():
-    yield cpu("connections", "handoff, CPU per request, against Node's SCHED_RR", 0.25, "berth-handoff", "node-rr")
+    yield cpu("connections", "handoff against Node's SCHED_RR", 0.25, "berth-handoff", "node-rr")
     yield cpu("connections", "handoff with window 16 against shared", 1.6, "berth-handoff-16", "berth-shared")
     yield cpu("connections", "handoff with window 1 against shared", 1.8, "berth-handoff", "berth-shared")
     yield cpu("connections", "shared against nginx", 0.95, "berth-shared", "nginx")
@@ -72,12 +76,13 @@ def herd():
 STRATEGIES = ("berth-shared", "berth-mutex", "berth-herd", "berth-reuseport", "berth-handoff", "berth-handoff-16", "berth-proxy")
 
 
-def reload(peer):
-    name = peer.removeprefix("berth-")
-    yield plain("reload", f"{name}: failed requests during reloads", peer, "failed", 0)
-    yield plain("reload", f"{name}: connections closed without notice", peer, "without_notice", 0)
-    yield Bar("reload", f"{name}: longest gap against nginx's own reload",
-              lambda rows: rows.per("reload", "longest_gap_us", peer, "nginx"), 2)
+def reload():
+    for figure, text in (("failed", "failed requests during reloads, under all strategies"),
+                         ("without_notice", "connections closed without notice, under all strategies")):
+        yield Bar("reload", text, lambda rows, figure=figure: rows.total("reload", figure, STRATEGIES), 0, "")
+    for peer in STRATEGIES:
+        yield Bar("reload", f"{peer.removeprefix('berth-')}: longest gap during reloads against nginx's own",
+                  lambda rows, peer=peer: rows.per("reload", "longest_gap_us", peer, "nginx"), 2)
 
 
 def proxied():
@@ -91,14 +96,14 @@ def proxied():
 
 
 BARS = [
-    cpu("one-return", "return 200, CPU per request", 0.90),
-    cpu("one-1k", "1 kB file", 0.45),
-    cpu("one-1k-cache", "1 kB file, nginx with open_file_cache", 0.65),
-    cpu("one-100k-cache", "100 kB file, nginx with open_file_cache", 1.00),
-    cpu("one-connection", "a connection for each request", 0.95),
+    cpu("one-return", "return 200 against nginx", 0.90),
+    cpu("one-1k", "1 kB file against nginx", 0.45),
+    cpu("one-1k-cache", "1 kB file against nginx with open_file_cache", 0.65),
+    cpu("one-100k-cache", "100 kB file against nginx with open_file_cache", 1.00),
+    cpu("one-connection", "a connection for each request against nginx", 0.95),
     plain("idle-memory", "memory of an idle keep-alive connection", "berth", "idle_bytes", 1024, "B"),
     plain("respawn", "refused connections when the only worker is killed", "berth", "errors", 0),
-    *sharing(), *herd(), *(bar for peer in STRATEGIES for bar in reload(peer)),
+    *sharing(), *herd(), *reload(),
     cpu("relay", "the front process against HAProxy in TCP mode", 1.0, "berth-proxy", "haproxy"), *proxied()]
 
 
@@ -111,4 +116,6 @@ def words(bar):
     """(what came out, what was promised) as text."""
     unit = f" {bar['unit']}" if bar["unit"] else ""
     value = "not measured" if bar["value"] is None else number(bar["value"]) + unit
+    if bar["limit"] == 0:
+        return value, "none"
     return value, ("≥ " if bar["at_least"] else "≤ ") + number(bar["limit"]) + unit

@@ -25,12 +25,12 @@ def scale_of(values):
     return max(values) or 1
 
 
-def bars(rows, show, label):
-    """rows: [(peer, name, parts of the bar)]; show(sum of the parts) is written behind it. What is much longer than the
-    others is cut off, with a mark."""
+def bars(rows, show, label, cut=False):
+    """rows: [(peer, name, parts of the bar)]; show(sum of the parts) is written behind it. If asked, what is much longer
+    than the others is cut off, with a mark."""
     height, step = 30 * len(rows) + 6, 30
     sums = [sum(parts) for _, _, parts in rows]
-    top = scale_of(sums)
+    top = scale_of(sums) if cut else max(sums) or 1
     room = WIDTH - LABEL - 92
     out = []
     for i, (peer, name, parts) in enumerate(rows):

@@ -29,7 +29,7 @@ def bar_plot(scenario):
     parts = [(row["peer"], row["label"], [row["user_us"], row["system_us"]] if split else [row[key]]) for row in rows]
     heading, _, about = report.FIGURES[key]
     caption = f"{heading}: {about}" + ("; user mode dark, kernel light." if split else ".")
-    return figure(charts.bars(parts, lambda value: report.cell(key, value), heading), escape(caption))
+    return figure(charts.bars(parts, lambda value: report.cell(key, value), heading, cut=split), escape(caption))
 
 
 def scale_plot(scenario):
@@ -134,7 +134,7 @@ def bar_table(judged):
     rest = [bar for bar in judged if bar["met"] is None]
     more = "".join(f"<li>{escape(bar['text'])} ({escape(bars.words(bar)[1])})</li>" for bar in rest)
     unmeasured = f"<details><summary>{len(rest)} were not measured in this run</summary><ul>{more}</ul></details>" if rest else ""
-    return (f'<section id="bars"><h2>What was promised</h2><p>Ratios are CPU time per request, ours by theirs, in this run. '
+    return (f'<section id="bars"><h2>What was promised</h2><p>Ratios (×) are CPU time per request, ours by theirs in this run, unless they say what else. '
             f'The mark in the gauge is the bar.</p><div class="wide"><table class="bars"><thead><tr><th></th><th>measured</th>'
             f'<th>bar</th><th></th><th></th></tr></thead><tbody>{"".join(bar_row(b) for b in done)}</tbody></table></div>'
             f'{unmeasured}</section>')
@@ -155,7 +155,8 @@ def render(results):
     done = [bar for bar in judged if bar["met"] is not None]
     met = sum(bar["met"] for bar in done)
     verdict = f"{met} of {len(done)} bars met" if done else "no bar was measured"
-    warning = "".join(f'<p class="warning">{escape(w)}</p>' for w in results.get("warnings", []))
+    warning = "<br>".join(escape(words) for words in results.get("warnings", []))
+    warning = f'<p class="warning">{warning}</p>' if warning else ""
     links = "".join(f'<a href="#{s["key"]}">{escape(s["title"])}</a>' for s in results["scenarios"])
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "page.css"), encoding="utf-8") as f:
         style = f.read()

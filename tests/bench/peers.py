@@ -200,14 +200,18 @@ class Berth(Nginxish):
 
     def unlike(self, running):
         """A configuration may be accepted and yet be served another way: what would then be measured has no name."""
-        if "strategy proxy" in self.events and not running.fronts():
-            return "no front process runs"
-        if "strategy reuseport" in self.events and measuring.listening_sockets(running.port) < running.worker_count:
-            return "the workers have no sockets of their own"
-        totals = running.totals() if "strategy handoff" in self.events else None
-        if totals and not any(total["handed"] for total in totals):
-            return "the master hands nothing over"
-        return None
+        def handed():
+            totals = running.totals()
+            return totals is None or any(total["handed"] for total in totals)
+        proofs = {"proxy": (running.fronts, "no front process runs"),
+                  "handoff": (handed, "the master hands nothing over"),
+                  "reuseport": (lambda: measuring.listening_sockets(running.port) >= running.worker_count,
+                                "the workers have no sockets of their own")}
+        proof, otherwise = next((p for name, p in proofs.items() if f"strategy {name};" in self.events), (None, None))
+        try:
+            return None if proof is None or processes.wait_until(proof, 2, otherwise) else otherwise
+        except RuntimeError as reason:
+            return str(reason)
 
     def refused(self, stage, conf, program=None):
         """The first error of the server's own check of a configuration, or None."""

@@ -123,13 +123,19 @@ class Bars(unittest.TestCase):
         found = results_with(("one-1k", [row("berth", **cost(4)), row("nginx", **cost(10))]),
                              ("one-return", [row("berth", **cost(9.5)), row("nginx", **cost(10))]),
                              ("one-connection", [row("berth", skipped="gone"), row("nginx", **cost(10))]))
-        self.assertTrue(self.judged(found, "1 kB file")["met"])
-        self.assertFalse(self.judged(found, "return 200, CPU per request")["met"])
-        self.assertIsNone(self.judged(found, "a connection for each request")["met"])
+        self.assertTrue(self.judged(found, "1 kB file against nginx")["met"])
+        self.assertFalse(self.judged(found, "return 200 against nginx")["met"])
+        self.assertIsNone(self.judged(found, "a connection for each request against nginx")["met"])
 
     def test_the_better_of_two(self):
         found = results_with(("proxied", [row("berth", **cost(10)), row("nginx", **cost(20)), row("haproxy", **cost(10))]))
         self.assertEqual(self.judged(found, "proxied small answers against the better of nginx and HAProxy")["value"], 1)
+
+    def test_what_was_measured_of_all_strategies_is_added_up(self):
+        text = "failed requests during reloads, under all strategies"
+        self.assertIsNone(self.judged(results_with(("reload", [row("nginx", 2, failed=4)])), text)["value"])
+        found = results_with(("reload", [row("berth-shared", 2, failed=0), row("berth-proxy", 2, failed=3)]))
+        self.assertEqual((self.judged(found, text)["value"], self.judged(found, text)["met"]), (3, False))
 
     def test_every_bar_has_its_scenario_and_figure(self):
         known = {s.key for s in scenarios.all_scenarios()}

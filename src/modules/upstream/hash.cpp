@@ -149,7 +149,9 @@ class ConsistentHash final : public Balancer {
             servers_.emplace_back(member.server_name);
             add_points(servers_.back(), member.parameters.weight);
         }
-        std::ranges::stable_sort(points_, {}, &Point::hash);
+        std::ranges::sort(points_, [](const Point& a, const Point& b) {
+            return a.hash != b.hash ? a.hash < b.hash : a.server < b.server;
+        });
         const auto same = std::ranges::unique(points_, {}, &Point::hash);
         points_.erase(same.begin(), same.end());
     }

@@ -28,6 +28,8 @@ void come_back(Member& member, std::uint64_t now) noexcept {
     peer.downtime += now - std::min(now, peer.since);
     peer.since = now;
     peer.reason[0] = '\0';
+    peer.timed_answers = 0;
+    peer.consecutive_errors = 0;
     if (member.parameters.slow_start.count() > 0) peer.warming_from = now;
     member.effective_weight = member.parameters.weight;
 }
@@ -97,7 +99,6 @@ Change set_health(Member& member, Health health, std::string_view reason, std::u
     if (!was_out) return Change::none;
     // What requests saw while the checks failed is past.
     peer.fails = 0;
-    peer.consecutive_errors = 0;
     come_back(member, now);
     return Change::came_back;
 }

@@ -55,4 +55,14 @@ struct QueueOptions {
     Milliseconds timeout = 60s;
 };
 
+// When a peer that answers, but badly, is taken out for a while (`outlier_ejection`).
+struct OutlierOptions {
+    std::uint32_t consecutive_errors = 0;  // failures and answers of 5xx in a row; 0: they do not matter
+    std::uint32_t latency_factor = 0;      // times the median of the others' average; 0: it does not matter
+    Milliseconds time = 30s;               // for the first time; n times as long for the n-th
+    std::uint32_t most = 50;               // per cent of the peers that may be out because of this
+
+    bool on() const noexcept { return consecutive_errors != 0 || latency_factor != 0; }
+};
+
 }  // namespace berth::upstream

@@ -379,4 +379,19 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
     return all;
 }
 
+GroupTotals PeerGroup::totals() {
+    const Lock held = lock();
+    bury_dead();
+    GroupTotals totals;
+    totals.refused = shared_->refused;
+    totals.queued = shared_->queued;
+    totals.lost_requests = shared_->lost_requests;
+    totals.lost_workers = shared_->lost_workers;
+    for (const Column* column = shared_->columns; column != nullptr; column = column->next) {
+        totals.waiting += column->waiting.load(std::memory_order_relaxed);
+        ++totals.workers;
+    }
+    return totals;
+}
+
 }  // namespace berth::upstream

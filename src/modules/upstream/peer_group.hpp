@@ -82,6 +82,16 @@ struct PeerView {
     std::uint64_t response_time = 0;  // microseconds
 };
 
+// What the group as a whole counted.
+struct GroupTotals {
+    std::array<std::uint64_t, kRefusals> refused{};  // requests that got no peer, by Refusal
+    std::uint64_t queued = 0;
+    std::uint64_t lost_requests = 0;
+    std::uint64_t lost_workers = 0;
+    std::uint32_t waiting = 0;  // in queues now
+    std::uint32_t workers = 0;
+};
+
 class PeerGroup {
  public:
     // What a zone takes for so many peers, with room for reloads and workers.
@@ -137,7 +147,9 @@ class PeerGroup {
     bool report_health(std::string_view name, Health health, std::string_view reason, std::uint64_t now,
                        std::uint64_t until = 0);
 
+    // --- for who looks: any process that has the configuration
     std::vector<PeerView> view(std::uint64_t now);
+    GroupTotals totals();
 
  private:
     PeerGroup(std::shared_ptr<Zone> zone, SharedGroup& shared, Roster& roster) noexcept

@@ -40,7 +40,9 @@ struct PeerState {
 
     Health health = Health::unknown;
     std::uint64_t ejected_until = 0;
-    std::uint32_t consecutive_errors = 0;  // answers of 5xx in a row
+    std::uint32_t consecutive_errors = 0;  // failures and answers of 5xx in a row
+    std::uint32_t timed_answers = 0;       // since it was made or came back
+    std::uint32_t ejections = 0;           // without a good stretch between them
 
     std::uint64_t since = 0;         // when it last went out or came back
     std::uint64_t warming_from = 0;  // when it came back: slow_start counts from here; 0: it is warm

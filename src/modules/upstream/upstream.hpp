@@ -39,6 +39,7 @@ class Upstream {
     std::vector<Server> servers;
     KeepaliveOptions keepalive;
     QueueOptions queue;
+    OutlierOptions outliers;
     BalancerChoice balancer;         // round robin when none is named
     std::unique_ptr<Sticky> sticky;  // null: none
     std::string zone_name;           // empty: one is made for this upstream alone

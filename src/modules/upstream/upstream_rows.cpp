@@ -27,14 +27,14 @@ struct Known {
     Read read;
 };
 
-void read_limit(Loader& loader, const Option& option, std::uint32_t& into, std::uint32_t lowest,
-                std::uint32_t highest) {
+void read_limit(Loader& loader, const Option& option, std::string_view directive, std::uint32_t& into,
+                std::uint32_t lowest, std::uint32_t highest) {
     const auto value = parse_unsigned(option.value, highest);
     if (value && *value >= lowest) {
         into = static_cast<std::uint32_t>(*value);
         return;
     }
-    invalid_option(loader, option, "server",
+    invalid_option(loader, option, directive,
                    "a number from " + std::to_string(lowest) + " to " + std::to_string(highest));
 }
 
@@ -46,14 +46,16 @@ void not_in_build(Loader& loader, const Option& option, Server&) {
 
 constexpr Known kKnown[] = {
     {"weight", true,
-     [](Loader& l, const Option& o, Server& s) { read_limit(l, o, s.parameters.weight, 1, kLargestWeight); }},
+     [](Loader& l, const Option& o, Server& s) {
+         read_limit(l, o, "server", s.parameters.weight, 1, kLargestWeight);
+     }},
     {"max_conns", true,
      [](Loader& l, const Option& o, Server& s) {
-         read_limit(l, o, s.parameters.max_conns, 0, kMostConnections);
+         read_limit(l, o, "server", s.parameters.max_conns, 0, kMostConnections);
      }},
     {"max_fails", true,
      [](Loader& l, const Option& o, Server& s) {
-         read_limit(l, o, s.parameters.max_fails, 0, kMostConnections);
+         read_limit(l, o, "server", s.parameters.max_fails, 0, kMostConnections);
      }},
     {"fail_timeout", true,
      [](Loader& l, const Option& o, Server& s) { read_time(l, o, "server", s.parameters.fail_timeout); }},
@@ -201,6 +203,28 @@ void take_queue(Loader& loader, const Node& node) {
     const Option option = split_option(node.args[1]);
     if (option.name != "timeout") return unknown_option(loader, option, "queue", {"timeout"});
     read_time(loader, option, "queue", queue.timeout);
+}
+
+void take_outlier_ejection(Loader& loader, const Node& node) {
+    OutlierOptions& options = current_upstream(loader).outliers;
+    for (const Word& word : node.args) {
+        Option option = split_option(word);
+        if (option.name == "errors") {
+            read_limit(loader, option, node.name, options.consecutive_errors, 1, kMostConnections);
+        } else if (option.name == "latency") {
+            read_limit(loader, option, node.name, options.latency_factor, 2, 1000);
+        } else if (option.name == "time") {
+            read_time(loader, option, node.name, options.time);
+        } else if (option.name == "most") {
+            if (option.value.ends_with('%')) option.value.remove_suffix(1);
+            read_limit(loader, option, node.name, options.most, 1, 100);
+        } else {
+            unknown_option(loader, option, node.name, {"errors", "latency", "time", "most"});
+        }
+    }
+    if (loader.failed() || options.on()) return;
+    loader.error(node.at, "\"outlier_ejection\" does not say what makes an outlier",
+                 "errors=5 or latency=3, or both");
 }
 
 }  // namespace berth::upstream

@@ -29,6 +29,7 @@ void take_ip_hash(Loader& loader, const Node& node);
 void take_hash(Loader& loader, const Node& node);
 void take_least_time(Loader& loader, const Node& node);
 void take_random(Loader& loader, const Node& node);
+void take_outlier_ejection(Loader& loader, const Node& node);
 void take_sticky(Loader& loader, const Node& node);
 
 namespace internal {
@@ -106,6 +107,13 @@ constexpr auto upstream_rows(Context in_upstream) {
             "lookup=$VARIABLE zone=NAME:SIZE [timeout=TIME]",
             "Binds clients to servers: by a cookie that is set with the first answer, by a route "
             "that the request carries, or by a session that the server's answer begins."),
+        row<take_outlier_ejection>("outlier_ejection", in_upstream, {1, 4}, Kind::text,
+                                   "[errors=N] [latency=FACTOR] [time=TIME] [most=PERCENT%]",
+                                   "Takes a server out for TIME (30s; longer each time) after N failures or "
+                                   "answers of 5xx in a row, or "
+                                   "when its answers take FACTOR times as long as the others' usually do; "
+                                   "never more than PERCENT of "
+                                   "the servers (50%) at once."),
     };
 }
 

@@ -3,6 +3,7 @@
 
 #include "event/process/worker.hpp"
 #include "modules/upstream/health.hpp"
+#include "modules/upstream/outliers.hpp"
 #include "modules/upstream/upstream.hpp"
 
 namespace berth::upstream {
@@ -26,7 +27,10 @@ void add_up(PeerState& peer, const Report& report, std::uint64_t now) noexcept {
     peer.received += report.received;
     average(peer.header_time, report.header_time);
     average(peer.response_time, report.response_time);
-    if (report.header_time.count() >= 0) peer.timed_at = now;
+    if (report.header_time.count() >= 0) {
+        peer.timed_at = now;
+        ++peer.timed_answers;
+    }
 }
 
 }  // namespace
@@ -183,6 +187,7 @@ void UpstreamWorker::end(std::uint32_t index, const Report* report) {
     LocalPeer& peer = local(index);
     const Failure failure = report == nullptr ? Failure::none : report->failure;
     Change change = Change::none;
+    std::string reason;
     {
         const PeerGroup::Lock held = group_.lock();
         PeerState& state = *peer.state;
@@ -194,13 +199,17 @@ void UpstreamWorker::end(std::uint32_t index, const Report* report) {
                 const Roster& roster = group_.roster();
                 change = failure == Failure::none ? note_success(roster, *member, now())
                                                   : note_failure(roster, *member, failure, now());
+                if (change == Change::none && upstream_.outliers.on()) {
+                    change = judge_outlier(roster, *member, *report, upstream_.outliers, now());
+                }
+                if (change == Change::taken_out) reason = state.reason.data();
             }
         }
         group_.give_place(column_, state);
     }
     // The kernel said that what we hold leads nowhere.
     if (failure == Failure::connect_refused || failure == Failure::reset) KeptConnections::close(peer.kept);
-    log_change(change, peer, to_text(failure));
+    log_change(change, peer, reason);
     queue_.wake_first();
 }
 

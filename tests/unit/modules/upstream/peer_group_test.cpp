@@ -124,8 +124,9 @@ TEST_F(PeerGroupTest, WhatAKilledWorkerHeldIsFree) {
     shared.alive = 0;
     EXPECT_EQ(view(1).active, 0U);
     EXPECT_TRUE(lease());
-    EXPECT_EQ(group().shared().lost_requests, 2U);
-    EXPECT_EQ(group().shared().lost_workers, 1U);
+    EXPECT_EQ(group().totals().lost_requests, 2U);
+    EXPECT_EQ(group().totals().lost_workers, 1U);
+    EXPECT_EQ(group().totals().workers, 1U);
     ::munmap(&shared, 4096);
 }
 

@@ -14,7 +14,8 @@ TEST_F(UpstreamConfTest, EveryParameter) {
         read_in("server 10.0.0.1 weight=5 max_conns=100 max_fails=3 fail_timeout=30s slow_start=1m drain "
                 "route=a; server 10.0.0.2:8080 down; server [::1]:81 backup; server unix:/run/app.sock; "
                 "zone z 64k; keepalive 16; keepalive_requests 10; keepalive_time 2h; keepalive_timeout 5s; "
-                "queue 7 timeout=3s; least_time last_byte;"),
+                "queue 7 timeout=3s; least_time last_byte; outlier_ejection errors=5 latency=3 time=1m "
+                "most=30%;"),
         "");
     const Upstream& u = *upstreams_.find("U");
     ASSERT_EQ(u.servers.size(), 4U);
@@ -41,6 +42,10 @@ TEST_F(UpstreamConfTest, EveryParameter) {
     EXPECT_EQ(u.queue.length, 7U);
     EXPECT_EQ(u.queue.timeout, 3s);
     EXPECT_EQ(u.balancer.directive, "least_time");
+    EXPECT_EQ(u.outliers.consecutive_errors, 5U);
+    EXPECT_EQ(u.outliers.latency_factor, 3U);
+    EXPECT_EQ(u.outliers.time, 1min);
+    EXPECT_EQ(u.outliers.most, 30U);
 }
 
 TEST_F(UpstreamConfTest, Defaults) {
@@ -90,6 +95,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "invalid value \"0\" in \"queue\" (a number from 1 to 1000000 is expected)\n"},
         Mistake{"server 10.0.0.1; queue 5 time=1s;",
                 "unknown parameter \"time\" in \"queue\" (it is one of: timeout)\n"},
+        Mistake{"server 10.0.0.1; outlier_ejection time=5s;",
+                "\"outlier_ejection\" does not say what makes an outlier (errors=5 or latency=3, or both)\n"},
+        Mistake{
+            "server 10.0.0.1; outlier_ejection errors=0;",
+            "invalid value \"errors=0\" in \"outlier_ejection\" (a number from 1 to 1000000 is expected)\n"},
+        Mistake{"server 10.0.0.1; outlier_ejection error=5;",
+                "unknown parameter \"error\" in \"outlier_ejection\" (did you mean \"errors\"?)\n"},
         Mistake{"server 10.0.0.1; ip_hash; least_conn;",
                 "\"least_conn\" is a second balancer: \"ip_hash\" was "
                 "chosen already (an upstream has one; remove one of the "

@@ -9,9 +9,9 @@ from figures import at, median_run
 class Bench:
     """One run of the benchmarks."""
 
-    def __init__(self, stage, load, plan, wanted, progress):
+    def __init__(self, stage, load, plan, compared, progress):
         self.stage, self.load, self.plan, self.progress = stage, load, plan, progress
-        self.peers = [peer for peer in peers.PEERS if not wanted or any(w in peer.key for w in wanted)]
+        self.peers = compared
         self.missing = {peer.key: peer.missing(stage) for peer in [peers.BERTH] + peers.PEERS}
         self.rows = []
         self._steps = self._step = 0

@@ -350,7 +350,15 @@ PEERS = [
     Node("node-rr", "Node cluster, RR", "SCHED_RR: the primary hands connections over", "rr"),
     Node("node-none", "Node cluster, none", "SCHED_NONE: workers share the socket", "none"),
 ]
+VARIANTS = {"nginx-mutex", "nginx-reuseport", "node-none"}      # which a first impression can do without
 BY_KEY = {peer.key: peer for peer in PEERS}
+
+
+def choose(words, quick):
+    """Those with one of the words in their key; without words all, or in a quick run the essential ones."""
+    if words:
+        return [peer for peer in PEERS if any(word in peer.key for word in words)]
+    return [peer for peer in PEERS if not (quick and peer.key in VARIANTS)]
 
 
 class PlainBerth(Berth):

@@ -13,7 +13,7 @@ class Plan:
     fixed_seconds: float = 2    # of requests at a fixed rate
     scales: tuple = (1, 2, 4, 8)
     scale_seconds: float = 1
-    unequal_seconds: float = 5
+    unequal_seconds: float = 6
     stop_seconds: float = 3     # for how long a worker is stopped
     accepts: int = 500          # of the herd
     idle: int = 1000            # idle connections beside the load
@@ -33,5 +33,6 @@ TINY = Plan("tiny", runs=1, seconds=0.2, compare_runs=1, compare_seconds=0.2, wa
             kills=1, respawns=1, use_wrk=False)
 
 COMPARED_WORKERS = 2            # of every server where their number is not the question
-KEEPALIVE_RATE = 5000           # requests a second, the same for all, low enough for the slowest
+KEEPALIVE_RATE = 4000           # requests a second, the same for all, low enough for the slowest
 CONNECTION_RATE = 1500
+UNEQUAL_RATE = 500              # a fifth of the core goes to what burns

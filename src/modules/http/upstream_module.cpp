@@ -4,10 +4,12 @@
 
 #include "core/config/rows.hpp"
 #include "core/module.hpp"
+#include "core/time/clock.hpp"
 #include "event/process/worker.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/http/upstreams.hpp"
 #include "modules/upstream/upstream_rows.hpp"
+#include "modules/upstream/upstream_status.hpp"
 
 namespace berth {
 
@@ -39,6 +41,10 @@ Result<void> start_worker(Worker& worker) { return http_upstreams(worker.cycle()
 
 void stop_worker(Worker& worker) { http_upstreams(worker.cycle()).stop(); }
 
+void write_status(Worker& worker, StatusWriter& out) {
+    upstream::write_upstreams(out, "upstreams", http_upstreams(worker.cycle()), monotonic_ms());
+}
+
 }  // namespace
 
 extern const Module http_upstream;
@@ -47,6 +53,7 @@ extern const Module http_upstream = {.name = "http_upstream",
                                      .global = conf_of<http::UpstreamConf>(),
                                      .init_cycle = init_cycle,
                                      .start_worker = start_worker,
-                                     .stop_worker = stop_worker};
+                                     .stop_worker = stop_worker,
+                                     .status = write_status};
 
 }  // namespace berth

@@ -63,8 +63,8 @@ void PeerGroup::recount() noexcept {
 
 std::size_t PeerGroup::zone_size(std::size_t peers) noexcept {
     constexpr std::size_t kBase = 128 * 1024;
-    constexpr std::size_t kPerPeer =
-        4096;  // its state, and a line in the columns and rosters of many workers
+    // Its state, its histogram, and a line in the columns and rosters of many workers.
+    constexpr std::size_t kPerPeer = 16 * 1024;
     return std::bit_ceil(kBase + peers * kPerPeer);
 }
 
@@ -144,6 +144,7 @@ PeerState* PeerGroup::find_or_make_peer(const Address& address) {
     peer->index = static_cast<std::uint32_t>(std::ranges::find(taken, false) - taken.begin());
     peer->length = address.length();
     std::memcpy(&peer->address, address.data(), peer->length);
+    peer->times = static_cast<Histogram*>(slab.allocate_zeroed(sizeof(Histogram)));
     push_front(shared_->peers, peer);
     return peer;
 }
@@ -250,6 +251,7 @@ void PeerGroup::sweep_peers() noexcept {
         if (kept(*peer)) continue;
         unlink(shared_->peers, peer);
         free_text(zone_->slab(), peer->name);
+        zone_->slab().free(peer->times);
         zone_->slab().free(peer);
     }
 }
@@ -374,6 +376,7 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         view.received = peer.received;
         view.header_time = peer.header_time;
         view.response_time = peer.response_time;
+        if (peer.times != nullptr) view.times = std::make_shared<const HistogramSum>(*peer.times);
         all.push_back(std::move(view));
     }
     return all;

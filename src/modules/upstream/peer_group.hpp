@@ -78,8 +78,9 @@ struct PeerView {
     std::uint64_t unavailable = 0;
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
-    std::uint64_t header_time = 0;    // microseconds
-    std::uint64_t response_time = 0;  // microseconds
+    std::uint64_t header_time = 0;              // microseconds
+    std::uint64_t response_time = 0;            // microseconds
+    std::shared_ptr<const HistogramSum> times;  // null: none
 };
 
 // What the group as a whole counted.

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/metrics/histogram.hpp"
 #include "modules/upstream/lease.hpp"
 #include "modules/upstream/parameters.hpp"
 
@@ -61,6 +62,7 @@ struct PeerState {
     std::uint64_t header_time = 0;
     std::uint64_t response_time = 0;
     std::uint64_t timed_at = 0;  // when they were renewed
+    Histogram* times = nullptr;  // microseconds to the last byte; null: the zone had no room for it
 };
 
 // A peer as one generation uses it.

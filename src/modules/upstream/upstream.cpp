@@ -13,14 +13,17 @@ namespace berth::upstream {
 Upstream::Upstream(std::string name) : name_(std::move(name)) {}
 Upstream::~Upstream() = default;
 
-Result<void> Upstream::prepare(std::string_view protocol, std::uint64_t generation) {
+std::size_t Upstream::zone_needed() const noexcept {
     std::size_t peers = 0;
     for (const Server& server : servers) peers += server.addresses.size();
+    return PeerGroup::zone_size(peers);
+}
+
+Result<void> Upstream::prepare(std::string_view protocol, std::uint64_t generation) {
     const std::string full_name = std::string(protocol) + "/" + name_;
     Result<std::shared_ptr<Zone>> zone =
-        zone_name.empty()
-            ? open_zone("upstream " + full_name, PeerGroup::zone_size(peers), ZoneSize::at_least)
-            : open_zone(zone_name, zone_size);
+        zone_name.empty() ? open_zone("upstream " + full_name, zone_needed(), ZoneSize::at_least)
+                          : open_zone(zone_name, zone_size);
     if (!zone) return zone.error();
     Result<std::unique_ptr<PeerGroup>> group =
         PeerGroup::create(*std::move(zone), full_name, generation, servers);

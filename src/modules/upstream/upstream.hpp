@@ -43,13 +43,15 @@ class Upstream {
     BalancerChoice balancer;         // round robin when none is named
     std::unique_ptr<Sticky> sticky;  // null: none
     std::string zone_name;           // empty: one is made for this upstream alone
-    std::size_t zone_size = 0;       // 0: as large as it has to be
+    std::size_t zone_size = 0;       // no less than it has to be
     bool implicit = false;           // of `proxy_pass http://host`, without an upstream{}
     Origin at;
 
     // Finds the peers of this generation in the zone (of an earlier generation, if there is one), by address.
     // In the master, before workers start; what earlier generations see is left as it is.
     Result<void> prepare(std::string_view protocol, std::uint64_t generation);
+    // What its peers take in a zone.
+    std::size_t zone_needed() const noexcept;
     // The peers, after prepare().
     PeerGroup& group() const noexcept { return *group_; }
 

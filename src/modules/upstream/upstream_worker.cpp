@@ -27,6 +27,9 @@ void add_up(PeerState& peer, const Report& report, std::uint64_t now) noexcept {
     peer.received += report.received;
     average(peer.header_time, report.header_time);
     average(peer.response_time, report.response_time);
+    if (peer.times != nullptr && report.response_time.count() >= 0) {
+        peer.times->record(static_cast<std::uint64_t>(report.response_time.count()) * 1000);
+    }
     if (report.header_time.count() >= 0) {
         peer.timed_at = now;
         ++peer.timed_answers;

@@ -4,6 +4,7 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
@@ -129,8 +130,11 @@ Upstream* Upstreams::use(Loader& loader, const Origin& at, std::string_view name
     return made;
 }
 
-// Upstreams may share a zone; one of them says how large it is.
+// Upstreams may share a zone; one of them says how large it is. Where that is less than its peers need (sizes
+// are often copied from other servers, which need others), it is as large as they need.
 Result<void> Upstreams::settle_zones() const {
+    std::map<std::string, std::size_t, std::less<>> needed;
+    for (const auto& each : all_) needed[each->zone_name] += each->zone_needed();
     for (const auto& each : all_) {
         if (each->zone_name.empty()) continue;
         for (const auto& other : all_) {
@@ -144,6 +148,9 @@ Result<void> Upstreams::settle_zones() const {
             return Error("zone \"" + each->zone_name + "\" of upstream \"" + each->name() +
                          "\" has no size anywhere");
         }
+    }
+    for (const auto& each : all_) {
+        if (!each->zone_name.empty()) each->zone_size = std::max(each->zone_size, needed[each->zone_name]);
     }
     return {};
 }

@@ -215,13 +215,10 @@ TEST_F(PeerGroupTest, NewAddressesOfAName) {
 TEST_F(PeerGroupTest, AZoneThatIsTooSmallSaysSo) {
     std::vector<Server> many;
     for (int i = 0; i < 200; ++i) many.push_back(server("10.0.1." + std::to_string(i) + ":80"));
-    Upstream& small = make(many);
-    small.zone_name = "small";
-    small.zone_size = Zone::kSmallest;
-    const Result<void> prepared = small.prepare("test", 1);
-    ASSERT_FALSE(prepared.ok());
-    EXPECT_EQ(prepared.error().message, "zone \"small\" of 32k is too small for upstream \"test/u\"");
-    upstream_.reset();
+    Result<std::unique_ptr<PeerGroup>> made =
+        PeerGroup::create(*open_zone("small", Zone::kSmallest), "test/u", 1, many);
+    ASSERT_FALSE(made.ok());
+    EXPECT_EQ(made.error().message, "zone \"small\" of 32k is too small for upstream \"test/u\"");
 }
 
 }  // namespace

@@ -168,6 +168,7 @@ TEST_F(UpstreamConfTest, AZoneWithoutASizeIsAnothers) {
               "");
     ASSERT_TRUE(upstreams_.prepare("test", 1).ok());
     EXPECT_EQ(upstreams_.find("b")->group().view(0).size(), 1U);
+    EXPECT_GE(upstreams_.find("b")->zone_size, 2 * PeerGroup::zone_size(1)) << "what both need";
     ASSERT_EQ(read("upstream c { server 10.0.0.3; zone nowhere; }"), "");
     Result<void> prepared = upstreams_.prepare("test", 2);
     ASSERT_FALSE(prepared.ok());

@@ -1,0 +1,122 @@
+// Upstreams and peers in the status: their condition first, then what they did.
+#include "modules/upstream/upstream_status.hpp"
+
+#include <array>
+
+#include "modules/upstream/peer_group.hpp"
+#include "modules/upstream/upstreams.hpp"
+
+namespace berth::upstream {
+
+namespace {
+
+using enum MetricKind;
+
+constexpr Metric kRefused{"berth_upstream_refused_total", counter, "Requests for which there was no peer."};
+constexpr Metric kQueued{"berth_upstream_queued_total", counter, "Requests that waited for a peer."};
+constexpr Metric kWaiting{"berth_upstream_waiting_requests", gauge, "Requests that wait for a peer."};
+constexpr Metric kLost{"berth_upstream_lost_requests_total", counter,
+                       "Requests under way in workers that died."};
+constexpr Metric kUp{"berth_peer_up", gauge, "Whether the peer is given requests: 1 or 0."};
+constexpr Metric kSince{"berth_peer_condition_seconds", gauge, "How long it has been up, or out."};
+constexpr Metric kDowntime{"berth_peer_downtime_seconds_total", counter,
+                           "Time out, the present one included."};
+constexpr Metric kActive{"berth_peer_active_requests", gauge, "Requests under way."};
+constexpr Metric kIdle{"berth_peer_kept_connections", gauge, "Idle connections kept for later requests."};
+constexpr Metric kRequests{"berth_peer_requests_total", counter, "Requests given to the peer."};
+constexpr Metric kResponses{"berth_peer_responses_total", counter,
+                            "Attempts that are over, by the class of the status; none: without an answer."};
+constexpr Metric kFailed{"berth_peer_failures_total", counter, "Attempts that failed, by the way they did."};
+constexpr Metric kAbandoned{"berth_peer_abandoned_total", counter,
+                            "Attempts given up because the client left."};
+constexpr Metric kUnavailable{"berth_peer_unavailable_total", counter, "Times that the peer was taken out."};
+constexpr Metric kSent{"berth_peer_sent_bytes_total", counter, "Bytes sent to the peer."};
+constexpr Metric kReceived{"berth_peer_received_bytes_total", counter, "Bytes received from the peer."};
+constexpr Metric kTimes{"berth_peer_response_duration_seconds", histogram,
+                        "From the choice of the peer to the last byte of its answer."};
+
+constexpr std::array<std::string_view, 6> kClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::array<std::string_view, kFailures> kFailureNames = {
+    "none",    "connect_refused", "connect_timeout", "connect_failed", "reset",
+    "timeout", "invalid",         "status",          "stale"};
+constexpr std::array<std::string_view, kRefusals> kRefusalNames = {
+    "none", "no_live_peers", "all_busy", "queue_full", "queue_timeout", "zone_full"};
+
+// A text for each value but the first, which means that nothing was wrong.
+template <std::size_t N>
+void write_kinds(StatusWriter& out, std::string_view key, std::string_view label, const Metric& metric,
+                 const std::array<std::string_view, N>& names, const std::array<std::uint64_t, N>& numbers) {
+    const auto kinds = out.object(key);
+    for (std::size_t i = 1; i < N; ++i) out.value_by(label, names[i], metric, numbers[i]);
+}
+
+double seconds_since(std::uint64_t then, std::uint64_t now) {
+    return now > then ? static_cast<double>(now - then) / 1e3 : 0;
+}
+
+void write_settings(StatusWriter& out, const PeerView& peer) {
+    const Parameters& its = peer.parameters;
+    out.number("weight", its.weight);
+    out.number("effective_weight", static_cast<double>(peer.effective_weight) / Member::kWarm);
+    out.number("max_conns", its.max_conns);
+    out.number("max_fails", its.max_fails);
+    out.number("fail_timeout_seconds", static_cast<double>(its.fail_timeout.count()) / 1e3);
+    out.flag("backup", its.backup);
+    out.flag("down", its.down);
+    out.flag("drain", its.drain);
+}
+
+bool gets_requests(Condition condition) noexcept {
+    return condition == Condition::up || condition == Condition::probing;
+}
+
+void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
+    const auto one = out.object();
+    out.label("peer", peer.name);
+    out.text("server", peer.server);
+    out.text("condition", to_text(peer.condition));
+    if (!peer.reason.empty()) out.text("reason", peer.reason);
+    out.value("up", kUp, gets_requests(peer.condition) ? 1U : 0U);
+    const bool is_out = peer.condition != Condition::up && peer.since != 0;
+    if (peer.since != 0) out.value("condition_seconds", kSince, seconds_since(peer.since, now));
+    const double past = static_cast<double>(peer.downtime) / 1e3;
+    out.value("downtime_seconds", kDowntime, past + (is_out ? seconds_since(peer.since, now) : 0));
+    write_settings(out, peer);
+    out.value("active", kActive, peer.active);
+    out.value("kept", kIdle, peer.idle);
+    out.number("fails", peer.fails);
+    out.value("requests", kRequests, peer.requests);
+    {
+        const auto classes = out.object("responses");
+        for (std::size_t i = 0; i < kClasses.size(); ++i) {
+            out.value_by("class", kClasses[i], kResponses, peer.responses[i]);
+        }
+    }
+    write_kinds(out, "failures", "kind", kFailed, kFailureNames, peer.failures);
+    out.value("abandoned", kAbandoned, peer.abandoned);
+    out.value("unavailable", kUnavailable, peer.unavailable);
+    out.value("sent_bytes", kSent, peer.sent);
+    out.value("received_bytes", kReceived, peer.received);
+    out.number("header_seconds_average", static_cast<double>(peer.header_time) / 1e6);
+    out.number("response_seconds_average", static_cast<double>(peer.response_time) / 1e6);
+    if (peer.times != nullptr) out.times("response_time", kTimes, *peer.times);
+}
+
+}  // namespace
+
+void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& upstreams, std::uint64_t now) {
+    const auto list = out.list(key);
+    for (const auto& upstream : upstreams.all()) {
+        const auto one = out.object();
+        out.label("upstream", upstream->name());
+        const GroupTotals totals = upstream->group().totals();
+        write_kinds(out, "refused", "why", kRefused, kRefusalNames, totals.refused);
+        out.value("queued", kQueued, totals.queued);
+        out.value("waiting", kWaiting, totals.waiting);
+        out.value("lost_requests", kLost, totals.lost_requests);
+        const auto peers = out.list("peers");
+        for (const PeerView& peer : upstream->group().view(now)) write_peer(out, peer, now);
+    }
+}
+
+}  // namespace berth::upstream

@@ -1,5 +1,4 @@
 // The program: reads the command line, then serves, answers a question, or talks to a running server.
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -28,9 +27,8 @@ void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 void complain(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
 int print_build() {
-    complain("berth version: berth/" BERTH_VERSION "\nbuilt by " BERTH_COMPILER "\nbuilt with ");
-    complain(OpenSSL_version(OPENSSL_VERSION));
-    complain("\nTLS SNI support enabled\nconfigure arguments: " BERTH_CONFIGURE_ARGUMENTS "\n");
+    complain("berth version: berth/" BERTH_VERSION "\nbuilt by " BERTH_COMPILER
+             "\nconfigure arguments: " BERTH_CONFIGURE_ARGUMENTS "\n");
     return 0;
 }
 
@@ -122,8 +120,12 @@ int load_and_run(const CommandLine& line, std::vector<std::string> arguments) {
         Log early;
         open_early_log(program.options, early);
         generation = load_generation(program.options, report);
+        // What serves has a log of its own for its warnings; on standard error they stand already.
+        const bool serves = generation != nullptr && !program.options.test_only;
+        Log& log = serves ? *generation->log : early;
         for (const std::string& finding : report.lines) {
-            early.at(report.failed ? LogLevel::emerg : LogLevel::warn, nullptr, "{}", finding);
+            if (serves && log.has_standard_error()) break;
+            log.at(report.failed ? LogLevel::emerg : LogLevel::warn, nullptr, "{}", finding);
         }
     }
     const bool hide = line.quiet && !report.failed;

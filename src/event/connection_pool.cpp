@@ -55,6 +55,11 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
     ++used_;
     ++unburied_;
     all_.push_back(*connection);
+    if (listener != nullptr && debug_ != nullptr) {
+        const bool wanted = std::ranges::any_of(
+            *debug_, [&](const Cidr& network) { return network.contains(connection->peer()); });
+        connection->log_everything(wanted);
+    }
     if (auto watched = loop_.watch(connection->watcher_); !watched) {
         connection->close();
         errno = watched.error().code;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/net/cidr.hpp"
 #include "event/connection.hpp"
 
 namespace berth {
@@ -43,6 +44,10 @@ class ConnectionPool {
     EventLoop& loop() const noexcept { return loop_; }
     Log* log() const noexcept { return log_; }
 
+    // Accepted connections from there are logged about at every level (debug_connection). The list outlives
+    // the pool.
+    void debug(const std::vector<Cidr>& networks) noexcept { debug_ = &networks; }
+
     // Tells every session to drain. Called again by later callers it tells the remaining ones again.
     void drain();
     // Closes all idle connections.
@@ -76,6 +81,7 @@ class ConnectionPool {
     void evict(std::size_t count);
 
     EventLoop& loop_;
+    const std::vector<Cidr>* debug_ = nullptr;
     Log* log_;
     std::size_t limit_;
     std::size_t used_ = 0;

@@ -87,8 +87,9 @@ constexpr Directive directives[] = {
         "what workers have room for. The rest waits in the kernel (backlog of `listen`).",
         {0, 65536}),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
-        "debug_connection", in_events, {1, 1},
-        "ADDRESS | NETWORK | unix:", "Accepted for compatibility: error_log decides what is logged.")),
+        "debug_connection", in_events, {1, 1}, "ADDRESS | NETWORK | unix:",
+        "Connections from there are logged about in full, down to debug, whatever the levels of the error "
+        "logs.")),
 };
 
 }  // namespace

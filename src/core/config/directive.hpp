@@ -48,6 +48,7 @@ struct Directive {
     Kind kind = Kind::text;
     Arity arity;
     bool repeatable = false;  // may be written several times in one block
+    bool early = false;       // applied before the rest of its block, wherever it is written
     Context opens = 0;        // Kind::block: the context of what stands inside
     std::span<const std::string_view>
         choices{};             // Kind::choice: the words; others: words with a meaning of their own

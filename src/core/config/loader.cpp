@@ -49,7 +49,9 @@ void Loader::read_block(const Node& node, Block& inner) {
     inner.node = &node;
     block_ = &inner;
     std::vector<Seen> seen;
-    for (const Node& child : node.children) read_directive(child, seen);
+    for (const bool early : {true, false}) {
+        for (const Node& child : node.children) read_directive(child, early, seen);
+    }
     current_ = &node;
     block_ = inner.outer;
 }
@@ -88,8 +90,10 @@ bool Loader::check_shape(const Directive& row, const Node& node) {
     return true;
 }
 
-void Loader::read_directive(const Node& node, std::vector<Seen>& seen) {
+// In the pass for early directives, or in the one for all others.
+void Loader::read_directive(const Node& node, bool early, std::vector<Seen>& seen) {
     const Directive* row = grammar_.find(node.name, block_->context);
+    if ((row != nullptr && row->early) != early) return;
     if (row == nullptr) {
         Grammar::Advice advice = grammar_.unknown(node.name, block_->context);
         error(node.at, std::move(advice.message), std::move(advice.hint));

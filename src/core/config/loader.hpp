@@ -59,6 +59,10 @@ class Loader {
     void use_variables(Variables* variables) noexcept { variables_ = variables; }
     Variables* variables() noexcept { return variables_; }
 
+    // Whether regular expressions are compiled to machine code (pcre_jit); decided before any is read.
+    void use_jit(bool on) noexcept { jit_ = on; }
+    bool jit() const noexcept { return jit_; }
+
     // Where the directive being applied stands; for checks made in Conf::finish, the block.
     const Node* current() const noexcept { return current_; }
 
@@ -68,7 +72,7 @@ class Loader {
         Origin at;
     };
 
-    void read_directive(const Node& node, std::vector<Seen>& seen);
+    void read_directive(const Node& node, bool early, std::vector<Seen>& seen);
     bool check_shape(const Directive& row, const Node& node);
 
     Cycle& cycle_;
@@ -77,6 +81,7 @@ class Loader {
     Block* block_ = nullptr;
     Variables* variables_ = nullptr;
     const Node* current_ = nullptr;
+    bool jit_ = true;
 };
 
 }  // namespace berth

@@ -230,19 +230,33 @@ constexpr Directive action(std::string_view name, Context where, Arity arity, st
     return row;
 }
 
-// A block of directives: void open(Loader&, const Node&), which calls Loader::read_block.
-template <auto Open>
-constexpr Directive block(std::string_view name, Context where, Context opens, Arity arity,
-                          std::string_view usage, std::string_view help) {
+// A directive without a struct: void take(Loader&, const Node&).
+template <auto Take>
+constexpr Directive statement(std::string_view name, Context where, Arity arity, std::string_view usage,
+                              std::string_view help, Kind kind = Kind::text) {
     Directive row;
     row.name = name;
     row.contexts = where;
     row.help = help;
-    row.kind = Kind::block;
+    row.kind = kind;
     row.arity = arity;
     row.usage = usage;
+    row.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
+    return row;
+}
+
+// A block of directives: void open(Loader&, const Node&), which calls Loader::read_block.
+template <auto Open>
+constexpr Directive block(std::string_view name, Context where, Context opens, Arity arity,
+                          std::string_view usage, std::string_view help) {
+    Directive row = statement<Open>(name, where, arity, usage, help, Kind::block);
     row.opens = opens;
-    row.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Open(loader, node); };
+    return row;
+}
+
+// For what decides how the rest of the block is read.
+constexpr Directive early(Directive row) {
+    row.early = true;
     return row;
 }
 

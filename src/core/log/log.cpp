@@ -237,15 +237,16 @@ void Log::format(LogLevel level, const LogContext* context, fmt::string_view pat
 }
 
 void Log::write(LogLevel level, std::string_view text, const LogContext* context) noexcept {
-    if (!enabled(level)) return;
+    if (!enabled(level, context)) return;
     if (!fold(level, text)) emit(level, text, context);
 }
 
 void Log::emit(LogLevel level, std::string_view text, const LogContext* context) noexcept {
     wall_clock().update();
     std::string line;
+    const bool everywhere = context != nullptr && context->logs_everything();
     for (const auto& sink : sinks_) {
-        if (level > sink->target.level) continue;
+        if (level > sink->target.level && !everywhere) continue;
         line.clear();
         const bool syslog = sink->syslog != nullptr;
         if (sink->target.json) {

@@ -44,8 +44,15 @@ class LogContext {
     virtual std::uint64_t connection_number() const noexcept = 0;
     virtual void describe(LogFields& fields) const = 0;
 
+    // Its lines are written everywhere, whatever the levels (debug_connection).
+    bool logs_everything() const noexcept { return everything_; }
+    void log_everything(bool on) noexcept { everything_ = on; }
+
  protected:
     ~LogContext() = default;
+
+ private:
+    bool everything_ = false;
 };
 
 // One place that lines go to, as `error_log` names it.
@@ -105,6 +112,9 @@ class Log {
     // Above this level nothing is written anywhere. Ask before computing what is only needed for a line.
     LogLevel level() const noexcept { return level_; }
     bool enabled(LogLevel level) const noexcept { return level <= level_; }
+    bool enabled(LogLevel level, const LogContext* context) const noexcept {
+        return enabled(level) || (context != nullptr && context->logs_everything());
+    }
 
     // One line, at any level; does nothing when the level is off. `context` may be null.
     void write(LogLevel level, std::string_view text, const LogContext* context = nullptr) noexcept;
@@ -119,7 +129,7 @@ class Log {
     template <class... A>
     void at(LogLevel level, const LogContext* context, fmt::format_string<A...> pattern,
             A&&... arguments) noexcept {
-        if (enabled(level)) format(level, context, pattern, fmt::make_format_args(arguments...));
+        if (enabled(level, context)) format(level, context, pattern, fmt::make_format_args(arguments...));
     }
     template <class... A>
     void debug(fmt::format_string<A...> p, A&&... a) noexcept {

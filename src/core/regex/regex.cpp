@@ -84,7 +84,7 @@ Result<Regex> Regex::compile(std::string_view pattern, Options options) {
         return Error("pcre2_compile() failed: " + message_of(error) + " in \"" + regex.pattern_ +
                      "\" at offset " + std::to_string(offset));
     }
-    regex.jit_ = pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE) == 0;
+    regex.jit_ = options.jit && pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE) == 0;
     regex.groups_ = info<std::uint32_t>(regex.code_.get(), PCRE2_INFO_CAPTURECOUNT);
     regex.read_names();
     return regex;

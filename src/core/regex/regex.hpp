@@ -47,6 +47,7 @@ class Regex {
     struct Options {
         bool ignore_case = false;
         bool multiline = false;
+        bool jit = true;  // compiled to machine code where PCRE2 can
     };
     struct Name {
         std::string name;

@@ -124,6 +124,12 @@ class VariableHost {
     void set_captures(std::span<const std::string_view> captures) noexcept { captures_ = captures; }
     std::span<const std::string_view> captures() const noexcept { return captures_; }
 
+    // A match of this regular expression was given up at its limits.
+    virtual void on_match_limit(std::string_view pattern) = 0;
+
+ protected:
+    ~VariableHost() = default;
+
  private:
     struct Slot {
         std::string_view text;

@@ -155,9 +155,38 @@ void take_thread_pool(Loader& loader, const Node& node, Setting<std::vector<Thre
     into.edit().push_back(std::move(pool));
 }
 
+void take_pcre_jit(Loader& loader, const Node& node, Setting<bool>& into) {
+    bool on = true;
+    if (!rows::read_flag(loader, node, node.args[0], on)) return;
+    into.set(on);
+    loader.use_jit(on);
+}
+
+// Debian's nginx.conf includes such lines, so they are no error.
 void take_load_module(Loader& loader, const Node& node, ProcessConf&) {
-    loader.warning(node.at, "\"load_module\" does nothing: modules are compiled in",
-                   "see ./configure --help");
+    const std::string& path = node.args[0].text;
+    std::string name = path.substr(path.rfind('/') + 1);
+    for (const std::string_view part : {"ngx_", ".so"}) {
+        if (const std::size_t at = name.find(part); at != std::string::npos) name.erase(at, part.size());
+    }
+    loader.warning(node.at, "\"load_module\" does nothing: modules are compiled in, not loaded",
+                   "./configure --with-" + name + " or --add-module=DIR builds it in; `-V` shows what is");
+}
+
+void take_lock_file(Loader& loader, const Node& node, Setting<std::string>& into) {
+    into.set(node.args[0].text);
+    loader.warning(node.at, "\"lock_file\" does nothing: workers share their locks in memory",
+                   "the line can go");
+}
+
+void take_timer_resolution(Loader& loader, const Node& node, Setting<std::chrono::milliseconds>& into) {
+    const std::string& text = node.args[0].text;
+    const auto time = parse_duration(text);
+    if (!time) return wrong(loader, node, node.args[0], "a time like 100ms");
+    into.set(*time);
+    loader.warning(node.at,
+                   "\"timer_resolution\" does nothing: the clock is read once in each turn of the loop",
+                   "the line can go");
 }
 
 constexpr Directive with_default(Directive row, std::string (*text)(const Directive&)) {
@@ -223,16 +252,20 @@ constexpr Directive directives[] = {
     rows::number<&C::control_clients>(
         "control_clients", in_main,
         "How many may ask at the control socket at once; more wait until one has left.", {1}),
-    rows::text<&C::lock_file>("lock_file", in_main, "Accepted for compatibility: no lock files are needed."),
+    rows::custom<&C::lock_file, take_lock_file>(
+        "lock_file", in_main, {1, 1}, "PATH",
+        "Does nothing, and says so: locks between workers are in shared memory."),
     rows::text<&C::working_directory>("working_directory", in_main,
                                       "The working directory of workers, for core files."),
     rows::flag<&C::daemon>("daemon", in_main, "Whether the server goes to the background."),
     rows::flag<&C::master_process>(
         "master_process", in_main,
         "Whether worker processes serve; off: the one process does, for development."),
-    rows::duration<&C::timer_resolution>("timer_resolution", in_main,
-                                         "Accepted for compatibility: the clock is read once in each turn of "
-                                         "the loop, which costs no system call."),
+    rows::custom<&C::timer_resolution, take_timer_resolution>(
+        "timer_resolution", in_main, {1, 1}, "TIME",
+        "Does nothing, and says so. The clock is read once in each turn of the loop, which costs no system "
+        "call; that is how exact the times in logs and variables are. Timers are exact to a millisecond.",
+        Kind::duration),
     rows::repeatable(rows::custom<&C::env, take_env>(
         "env", in_main, {1, 1}, "NAME[=VALUE]",
         "An environment variable that workers keep, or get. Of the others they keep only TZ.")),
@@ -240,10 +273,16 @@ constexpr Directive directives[] = {
         "thread_pool", in_main, {1, 3}, "NAME threads=NUMBER [max_queue=NUMBER]",
         "Threads of each worker for what would block its loop. \"default\" always exists: 32 threads, 65536 "
         "queued.")),
-    rows::flag<&C::pcre_jit>("pcre_jit", in_main,
-                             "Whether regular expressions are compiled to machine code."),
+    rows::early(with_default(
+        rows::custom<&C::pcre_jit, take_pcre_jit>(
+            "pcre_jit", in_main, {1, 1}, "on | off",
+            "Whether regular expressions are compiled to machine code, which makes matching several times "
+            "faster; off for systems that forbid memory that is both written and executed.",
+            Kind::flag),
+        fixed<'o', 'n'>)),
     rows::repeatable(rows::action<C, take_load_module>(
-        "load_module", in_main, {1, 1}, "PATH", "Accepted for compatibility: modules are compiled in.")),
+        "load_module", in_main, {1, 1}, "PATH",
+        "Does nothing, and says so: modules are compiled in (./configure --with-…, --add-module=DIR).")),
 };
 
 }  // namespace

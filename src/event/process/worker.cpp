@@ -30,6 +30,8 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
       idle_drain_(Callback<>::to<&Worker::end_idle_drain>(*this)),
       shutdown_(Callback<>::to<&Worker::end_shutdown>(*this)),
       tick_(Callback<>::to<&Worker::tick>(*this)) {
+    const auto& debugged = *cycle.conf<EventsConf>().debug_connection;
+    if (!debugged.empty()) connections_.debug(debugged);
     thread_pools_.try_emplace("default", std::make_unique<ThreadPool>());
     for (const ThreadPoolConf& pool : *cycle.conf<ProcessConf>().thread_pools) {
         thread_pools_.insert_or_assign(pool.name, std::make_unique<ThreadPool>(pool.threads, pool.queue));

@@ -3,8 +3,8 @@
 
 #include "core/cycle.hpp"
 #include "core/module.hpp"
-#include "modules/http/capture_variables.hpp"
 #include "modules/http/contexts.hpp"
+#include "modules/shared/pattern.hpp"
 
 namespace berth::http {
 
@@ -64,14 +64,8 @@ bool read_location_name(Loader& loader, const Node& node, LocationName& name) {
 }
 
 bool compile_regex(Loader& loader, const LocationName& name, Location& location) {
-    Result<Regex> regex = Regex::compile(name.text, {.ignore_case = name.ignore_case});
-    if (!regex) {
-        loader.error(name.word->at, regex.error().message);
-        return false;
-    }
-    location.regex = std::make_unique<Regex>(std::move(*regex));
-    location.capture_variables = capture_variables(*location.regex, loader);
-    return true;
+    location.pattern = Pattern::compile(loader, name.text, name.word->at, {.ignore_case = name.ignore_case});
+    return location.pattern != nullptr;
 }
 
 bool check_nesting(Loader& loader, const LocationName& name, const Location& outer) {

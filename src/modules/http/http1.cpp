@@ -41,7 +41,10 @@ Http1::~Http1() { delete exchange_; }
 // Whose settings hold until a head says which server is meant.
 const Server& Http1::default_server() const { return hosts_.for_connection(connection()).default_server(); }
 
-void Http1::on_start() { connection().deadline(*server_conf(default_server()).client_header_timeout); }
+void Http1::on_start() {
+    connection().log()->at(LogLevel::debug, &connection(), "connection accepted");
+    connection().deadline(*server_conf(default_server()).client_header_timeout);
+}
 
 void Http1::on_readable() {
     switch (state_) {
@@ -301,6 +304,8 @@ void Http1::next_request() {
     in_.release();
     in_begin_ = in_end_ = 0;
     connection().deadline(timeout);
+    connection().log()->at(LogLevel::debug, &connection(), "kept alive, {} requests so far",
+                           connection().requests());
     connection().idle(true);
     if (connection().maybe_readable()) connection().poke();
 }
@@ -331,6 +336,8 @@ void Http1::fail(std::string_view words) {
 }
 
 void Http1::shut() {
+    connection().log()->at(LogLevel::debug, &connection(), "connection closed after {} requests",
+                           connection().requests());
     state_ = State::closed;
     connection().close();
 }

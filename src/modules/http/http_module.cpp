@@ -74,19 +74,6 @@ void take_listen(Loader& loader, const Node& node) {
 
 void take_internal(Loader& loader, const Node&) { current_location(loader)->internal_only = true; }
 
-constexpr Directive plain(std::string_view name, Context where, Arity arity, std::string_view usage,
-                          std::string_view help,
-                          void (*apply)(Loader&, const Directive&, const Node&, void*)) {
-    Directive row;
-    row.name = name;
-    row.contexts = where;
-    row.arity = arity;
-    row.usage = usage;
-    row.help = help;
-    row.apply = apply;
-    return row;
-}
-
 constexpr std::string_view kLingering[] = {"off", "on", "always"};
 constexpr std::string_view kTokens[] = {"off", "on", "build"};
 constexpr std::string_view kSatisfy[] = {"all", "any"};
@@ -109,23 +96,20 @@ constexpr Directive directives[] = {
                                     "as a regular expression (~, ~* whatever the letter case; the first wins "
                                     "over prefixes that do not say ^~). "
                                     "A location with a name (@) is reached from other directives only.")),
-    repeatable(plain(
+    repeatable(statement<take_listen>(
         "listen", in_server, {1, kAnyNumber},
         "PORT | ADDRESS[:PORT] | unix:PATH [default_server] [proxy_protocol] [backlog=N] [rcvbuf=SIZE] "
         "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
         "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
         "[balance=round_robin|least_conn|ip_hash|random]",
         "An address this server is reached at. Several servers may share one; the first, or the one that "
-        "says default_server, answers names that no server has.",
-        [](Loader& l, const Directive&, const Node& n, void*) { take_listen(l, n); })),
-    repeatable(plain(
+        "says default_server, answers names that no server has.")),
+    repeatable(statement<take_server_name>(
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
         "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "
-        "expressions (~), $hostname, or \"\" for requests without a name.",
-        [](Loader& l, const Directive&, const Node& n, void*) { take_server_name(l, n); })),
-    plain("internal", in_location, {0, 0}, "",
-          "Requests from outside get 404 here; only redirects inside the server arrive.",
-          [](Loader& l, const Directive&, const Node& n, void*) { take_internal(l, n); }),
+        "expressions (~), $hostname, or \"\" for requests without a name.")),
+    statement<take_internal>("internal", in_location, {0, 0}, "",
+                             "Requests from outside get 404 here; only redirects inside the server arrive."),
 
     duration<&ServerConf::client_header_timeout>(
         "client_header_timeout", in_http_or_server,

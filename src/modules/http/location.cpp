@@ -1,7 +1,6 @@
 // Which location a URI belongs to.
 #include "modules/http/location.hpp"
 
-#include "modules/http/capture_variables.hpp"
 #include "modules/http/request.hpp"
 
 namespace berth::http {
@@ -55,7 +54,7 @@ Locations::Found Locations::look_up(Request& request, std::string_view uri) cons
     }
     if (!asks_regexes) return best;
     for (Location* location : regexes_) {
-        if (!match_and_capture(*location->regex, location->capture_variables, request, uri)) continue;
+        if (!location->pattern->match(request, uri)) continue;
         const Found inner = location->inner.look_up(request, uri);
         return {inner.location != nullptr ? inner.location : location, true};
     }

@@ -8,11 +8,11 @@
 
 #include "core/config/conf.hpp"
 #include "core/config/tree.hpp"
-#include "core/regex/regex.hpp"
 #include "core/text/prefix_map.hpp"
 #include "core/text/string_map.hpp"
 #include "event/async/async.hpp"
 #include "modules/http/verdict.hpp"
+#include "modules/shared/pattern.hpp"
 
 namespace berth::http {
 
@@ -62,9 +62,8 @@ struct Location {
 
     ConfSet settings{Level::location};
     Kind kind = Kind::root;
-    std::string name;  // without its modifier
-    std::unique_ptr<Regex> regex;
-    std::vector<int> capture_variables;  // by group: index of the variable a named group sets, or -1
+    std::string name;                  // without its modifier
+    std::unique_ptr<Pattern> pattern;  // Kind::regex
     ContentHandler content;
     Locations inner;                  // by URI
     std::vector<Location*> children;  // all blocks inside this one, also those that no URI leads to (`if`)

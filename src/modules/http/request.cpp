@@ -31,6 +31,7 @@ Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stre
       out_(arena),
       drained_(loop) {
     drained_.set();
+    log_everything(stream.connection().logs_everything());
 }
 
 // Coroutine frames first, then what modules keep in the arena, then this object: any of them may still look
@@ -104,17 +105,29 @@ void Request::use_server(const Server& server) noexcept {
 void Request::enter_location(const Location& location) noexcept {
     location_ = &location;
     sets_[static_cast<std::size_t>(Level::location)] = &location.settings;
+    if (location.kind != Location::Kind::root) {
+        log_at(LogLevel::debug, "uri \"{}\" is served by location \"{}\"", uri_, location.name);
+    }
 }
 
 void Request::rewrite_uri(std::string_view uri) noexcept {
     uri_ = uri;
     uri_changed_ = true;
+    log_at(LogLevel::debug, "uri rewritten to \"{}\"", uri);
 }
 
 Worker& Request::worker() const noexcept { return *http_->worker; }
 
+void Request::log_head() {
+    if (!log().enabled(LogLevel::debug, this)) return;
+    for (const HeaderField& field : head_.fields) {
+        log_at(LogLevel::debug, "header field \"{}: {}\"", field.name.in(bytes_), field.value.in(bytes_));
+    }
+}
+
 void Request::start(const Server& server) {
     use_server(server);
+    log_head();
     if (Refusal refusal = read_target(*conf<ServerConf>().merge_slashes)) {
         refuse(server, refusal);
         return;
@@ -140,6 +153,7 @@ bool Request::redirect(std::string_view uri, std::string_view args) {
                "rewrite or internal redirection cycle while internally redirecting to \"{}\"", uri);
         return false;
     }
+    log_at(LogLevel::debug, "internal redirect to \"{}\", args \"{}\"", uri, args);
     uri_ = uri;
     args_ = args;
     internal_ = true;
@@ -183,6 +197,7 @@ void Request::send_head() {
     for (const HeaderFilterEntry& filter : http_->plan.header_filters) {
         filter.run(*this, sets_[static_cast<std::size_t>(filter.conf->level)]->at(*filter.conf));
     }
+    log_at(LogLevel::debug, "answered with status {}", out_.status);
     stream_.send_head(*this);
 }
 
@@ -232,6 +247,10 @@ Log& Request::log() const noexcept {
     if (location_ == nullptr) return cycle().log();
     const BlockLogConf& own = conf<BlockLogConf>();
     return own.log ? *own.log : cycle().log();
+}
+
+void Request::on_match_limit(std::string_view pattern) {
+    log_at(LogLevel::error, "matching \"{}\" exceeded the limits of a match", pattern);
 }
 
 std::uint64_t Request::connection_number() const noexcept { return stream_.connection().number(); }

@@ -140,6 +140,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     Log& log() const noexcept;
     std::uint64_t connection_number() const noexcept override;
     void describe(LogFields& fields) const override;
+    void on_match_limit(std::string_view pattern) override;
 
     // --- for the stream (codec), not for modules
     // The head is complete, or cannot be: `bytes` stay where they are until the request ends.
@@ -179,6 +180,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
 
     void use_server(const Server& server) noexcept;
     Refusal read_target(bool merge_slashes);
+    void log_head();
     void on_handler_done();
 
     Stream& stream_;

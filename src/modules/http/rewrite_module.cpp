@@ -181,16 +181,7 @@ constexpr Context in_rewrite = in_server | in_location | in_server_if | in_locat
 // A directive that adds a step: it has no struct of its own.
 template <auto Take>
 constexpr Directive step(std::string_view name, Arity arity, std::string_view usage, std::string_view help) {
-    Directive row;
-    row.name = name;
-    row.contexts = in_rewrite;
-    row.help = help;
-    row.kind = Kind::value;
-    row.arity = arity;
-    row.usage = usage;
-    row.repeatable = true;
-    row.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
-    return row;
+    return rows::repeatable(rows::statement<Take>(name, in_rewrite, arity, usage, help, Kind::value));
 }
 
 constexpr Directive if_block(Context where, Context opens) {

@@ -3,7 +3,6 @@
 
 #include "core/config/loader.hpp"
 #include "event/connection.hpp"
-#include "modules/http/capture_variables.hpp"
 #include "modules/http/request.hpp"
 
 namespace berth::http {
@@ -22,13 +21,8 @@ void AddressServers::add(Server& server, bool is_default, Loader& loader) {
 
 void AddressServers::add_name(const ServerName& name, Server& server, Loader& loader) {
     if (name.is_regex) {
-        Result<Regex> regex = Regex::compile(name.text, {.ignore_case = true});
-        if (!regex) {
-            loader.error(name.at, regex.error().message);
-            return;
-        }
-        std::vector<int> variables = capture_variables(*regex, loader);
-        regexes_.push_back({std::move(*regex), &server, std::move(variables)});
+        auto pattern = Pattern::compile(loader, name.text, name.at, {.ignore_case = true});
+        if (pattern != nullptr) regexes_.push_back({std::move(pattern), &server});
         return;
     }
     if (!names_.insert(name.text, &server)) {
@@ -41,7 +35,7 @@ Server& AddressServers::find(Request& request, std::string_view host) const {
     if (Server* const* named = names_.find(host)) return **named;
     if (!host.empty()) {
         for (const RegexName& name : regexes_) {
-            if (match_and_capture(name.regex, name.variables, request, host)) return *name.server;
+            if (name.pattern->match(request, host)) return *name.server;
         }
     }
     return *default_;

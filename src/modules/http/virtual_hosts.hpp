@@ -8,6 +8,7 @@
 #include "core/net/address.hpp"
 #include "core/text/name_map.hpp"
 #include "modules/http/server.hpp"
+#include "modules/shared/pattern.hpp"
 
 namespace berth {
 class Connection;
@@ -37,9 +38,8 @@ class AddressServers {
 
  private:
     struct RegexName {
-        Regex regex;
+        std::unique_ptr<Pattern> pattern;
         Server* server;
-        std::vector<int> variables;  // by group: the variable a named group sets, or -1
     };
     void add_name(const ServerName& name, Server& server, Loader& loader);
 

@@ -14,6 +14,7 @@ VariableText no_match_yet(VariableHost&, std::uintptr_t) { return VariableText::
 
 std::unique_ptr<Pattern> Pattern::compile(Loader& loader, std::string_view text, const Origin& at,
                                           Regex::Options options) {
+    options.jit = loader.jit();
     Result<Regex> regex = Regex::compile(text, options);
     if (regex) return std::unique_ptr<Pattern>(new Pattern(*std::move(regex), loader.variables()));
     loader.error(at, regex.error().message);
@@ -31,7 +32,9 @@ Pattern::Pattern(Regex regex, Variables* variables) : regex_(std::move(regex)) {
 
 bool Pattern::match(VariableHost& host, std::string_view subject) const {
     Captures captures;
-    if (regex_.match(subject, captures) != Regex::Outcome::yes) return false;
+    const Regex::Outcome outcome = regex_.match(subject, captures);
+    if (outcome == Regex::Outcome::limited) host.on_match_limit(regex_.pattern());
+    if (outcome != Regex::Outcome::yes) return false;
     auto texts = host.arena().array<std::string_view>(captures.count());
     for (std::size_t group = 0; group < texts.size(); ++group) {
         texts[group] = captures.group(subject, group);

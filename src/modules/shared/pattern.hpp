@@ -2,6 +2,7 @@
 // variables.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -20,7 +21,8 @@ class Pattern {
                                             Regex::Options options);
 
     // On a match the groups become the host's captures and named ones its variables. The subject must live as
-    // long as the host's arena. A match that exceeds the limits of Regex counts as none.
+    // long as the host's arena. A match that exceeds the limits of Regex counts as none; the
+    // host hears of it.
     bool match(VariableHost& host, std::string_view subject) const;
 
     const std::string& text() const noexcept { return regex_.pattern(); }

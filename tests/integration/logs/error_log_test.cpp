@@ -46,5 +46,21 @@ TEST(ErrorLog, OfBlocksIsReopened) {
     EXPECT_EQ(server.folder().read("own/server.log").find("/before\""), std::string::npos);
 }
 
+TEST(ErrorLog, DebugConnectionTellsEverythingOfSomeClients) {
+    Server server(R"(error_log error.log crit; events { debug_connection 127.0.0.2; }
+        http { access_log off; server { listen 127.0.0.1:{port}; root {dir}; error_log own.log crit;
+            location /a/ { rewrite ^ /b/ last; } location /b/ { return 204; } } })");
+    EXPECT_EQ(fetch(server.port(), "/a/other", "X-Trace: no\r\n").status, 204);
+    Client client = Client::from("127.0.0.2", server.port());
+    ASSERT_TRUE(client.get("/a/mine", "X-Trace: yes\r\n"));
+    EXPECT_EQ(client.read_response().status, 204);
+    for (const char* text : {"header field \"X-Trace: yes\", client: 127.0.0.2", "by location \"/a/\"",
+                             "uri rewritten to \"/b/\"", "answered with status 204"}) {
+        EXPECT_TRUE(has_line(server, "own.log", text)) << text << "\n" << server.folder().read("own.log");
+    }
+    EXPECT_TRUE(has_line(server, "error.log", "connection accepted, client: 127.0.0.2"));
+    EXPECT_EQ((server.folder().read("own.log") + server.error_log()).find("127.0.0.1,"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace berth::test

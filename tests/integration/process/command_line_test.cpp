@@ -1,6 +1,9 @@
 // The command line: what scripts and people rely on.
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
 namespace berth::test {
@@ -57,14 +60,54 @@ TEST(CommandLineTest, VersionsAndHelp) {
     EXPECT_TRUE(run_program({program, "--version"}).err.starts_with("berth version: berth/"));
     const RunResult build = run_program({program, "-V"});
     EXPECT_EQ(build.code, 0);
-    EXPECT_NE(build.err.find("built with OpenSSL"), std::string::npos);
-    EXPECT_NE(build.err.find("TLS SNI support enabled"), std::string::npos);
+    // Whoever looks for TLS there must not find what this build does not speak.
+    EXPECT_EQ(build.err.find("OpenSSL"), std::string::npos);
+    EXPECT_EQ(build.err.find("SNI"), std::string::npos);
     EXPECT_NE(build.err.find("configure arguments:"), std::string::npos);
     EXPECT_EQ(run_program({program, "-h"}).code, 0);
     const RunResult manual = run_program({program, "--help", "worker_processes"});
     EXPECT_EQ(manual.code, 0);
     EXPECT_NE(manual.out.find("worker_processes"), std::string::npos);
     EXPECT_EQ(run_program({program, "--help", "worker_procesess"}).code, 1);
+}
+
+// A configuration written for nginx goes on working, and says which of its lines do nothing here.
+TEST(CommandLineTest, WhatHasNoEffectIsSaid) {
+    Server server(
+        "load_module modules/ngx_http_image_filter_module.so;\nlock_file l.lock;\ntimer_resolution 100ms;\n"
+        "http { server { listen 127.0.0.1:{port}; return 200 hello; } }\n");
+    const RunResult test = server.command({"-t"});
+    EXPECT_EQ(test.code, 0) << test.err;
+    for (const char* name : {"load_module", "lock_file", "timer_resolution"}) {
+        const std::string line = std::string("\"") + name + "\" does nothing";
+        EXPECT_NE(test.err.find(line), std::string::npos) << test.err;
+        EXPECT_TRUE(server.wait_log(line)) << server.error_log();
+    }
+    EXPECT_NE(test.err.find("--with-http_image_filter_module"), std::string::npos) << test.err;
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(server.wait_log("\"timer_resolution\" does nothing", 2));
+}
+
+// Memory that may be executed and belongs to no file: what PCRE2 writes machine code into.
+bool has_machine_code(pid_t pid) {
+    std::istringstream maps(file_text("/proc/" + std::to_string(pid) + "/maps"));
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(" r-xp ") == line.npos && line.find(" rwxp ") == line.npos) continue;
+        if (line.find(" 00:00 0 ") != line.npos && !line.ends_with(']')) return true;
+    }
+    return false;
+}
+
+TEST(CommandLineTest, PcreJitDecidesWhereverItStands) {
+    const std::string http =
+        "http { server { listen 127.0.0.1:{port}; server_name ~^(a|b)$; location ~ ^/(?<one>[a-z]+)$ { "
+        "return 200 "
+        "$one; } } }\n";
+    for (const bool on : {true, false}) {
+        Server server(http + (on ? "pcre_jit on;\n" : "pcre_jit off;\n"));
+        EXPECT_EQ(fetch(server.port(), "/word").body, "word");
+        EXPECT_EQ(has_machine_code(server.workers().at(0)), on);
+    }
 }
 
 TEST(CommandLineTest, UnknownOptionsAreUsageErrors) {

@@ -96,6 +96,22 @@ Client Client::unix_socket(const std::string& path) {
     return client;
 }
 
+Client Client::from(const char* address, std::uint16_t port) {
+    Client client;
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    ::inet_pton(AF_INET, address, &own.sin_addr);
+    sockaddr_in to = own;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    client.fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::bind(client.fd_, reinterpret_cast<sockaddr*>(&own), sizeof(own)) != 0 ||
+        ::connect(client.fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
+        client.error_ = errno, client.close();
+    }
+    return client;
+}
+
 Client::Client(Client&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), error_(other.error_), buffer_(std::move(other.buffer_)) {}
 

@@ -28,6 +28,8 @@ class Client {
  public:
     explicit Client(std::uint16_t port, const char* address = "127.0.0.1");
     static Client unix_socket(const std::string& path);
+    // To 127.0.0.1, from another IPv4 address of this machine.
+    static Client from(const char* address, std::uint16_t port);
     Client(Client&& other) noexcept;
     Client& operator=(Client&& other) noexcept;
     ~Client();

@@ -49,6 +49,7 @@ constexpr Directive kRows[] = {
     plain("range", in_box, {1, 3}),
     plain("many", in_box, {2, kAnyNumber}),
     rows::repeatable(plain("again", in_box, {1, 1})),
+    rows::early(plain("first", in_box, {0, 0})),
 };
 constexpr Module kModule{.name = "loader_test", .directives = kRows};
 constexpr const Module* kModules[] = {&kModule};
@@ -81,6 +82,11 @@ class LoaderTest : public ::testing::Test {
 TEST_F(LoaderTest, AppliesInOrderAndInDepth) {
     EXPECT_EQ(load("one a; box { none; box x { range 1 2 3; } one 'b c'; }"),
               "one(a);box{none;box{range(1)(2)(3);}one(b c);}");
+}
+
+TEST_F(LoaderTest, EarlyOnesComeFirst) {
+    EXPECT_EQ(load("box { one a; first; none; }"), "box{first;one(a);none;}");
+    EXPECT_TRUE(says("box { first; none; first; }", "\"first\" is duplicate"));
 }
 
 TEST_F(LoaderTest, Arity) {

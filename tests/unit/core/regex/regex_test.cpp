@@ -73,6 +73,15 @@ TEST(Regex, ExplodingPatternsAreCutShort) {
     EXPECT_NE(deep->match(std::string(5'000'000, 'a') + "c", captures), Outcome::yes);
 }
 
+TEST(Regex, MatchesTheSameWithoutMachineCode) {
+    const auto regex = Regex::compile("^/(\\w+)/$", {.jit = false});
+    ASSERT_TRUE(regex);
+    EXPECT_FALSE(regex->jit());
+    Captures captures;
+    ASSERT_EQ(regex->match("/folder/", captures), Outcome::yes);
+    EXPECT_EQ(captures.group("/folder/", 1), "folder");
+}
+
 TEST(Regex, OnePatternServesManyThreads) {
     const auto regex = Regex::compile("(\\d+)-(\\d+)");
     std::vector<std::thread> threads;

@@ -12,6 +12,7 @@ namespace {
 
 struct Host final : VariableHost {
     explicit Host(Arena& arena) : VariableHost(arena) {}
+    void on_match_limit(std::string_view) override {}
     int computed = 0;
 };
 

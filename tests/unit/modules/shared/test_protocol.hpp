@@ -19,6 +19,7 @@ namespace berth::test {
 class TestHost : private std::pair<Arena, int>, public VariableHost {
  public:
     explicit TestHost(const Variables& variables) : VariableHost(first) { use_variables(variables); }
+    void on_match_limit(std::string_view) override {}
 
     const char* a = "";
     const char* b = nullptr;

@@ -31,8 +31,9 @@ constexpr ListenerMember kListenerGauges[] = {&ListenerCounters::open, &Listener
 static_assert(sizeof(ListenerCounters) == 2 * 64, "a new counter belongs to one of the lists above");
 
 constexpr RowMember kRowSums[] = {&ScoreboardRow::evicted,           &ScoreboardRow::drain_closed,
-                                  &ScoreboardRow::bad_proxy_headers, &ScoreboardRow::shutdown_closed,
-                                  &ScoreboardRow::loop_turns,        &ScoreboardRow::empty_turns};
+                                  &ScoreboardRow::bad_proxy_headers, &ScoreboardRow::slow_bodies,
+                                  &ScoreboardRow::shutdown_closed,   &ScoreboardRow::loop_turns,
+                                  &ScoreboardRow::empty_turns};
 constexpr RowMember kRowGauges[] = {&ScoreboardRow::id,         &ScoreboardRow::generation,
                                     &ScoreboardRow::started_ms, &ScoreboardRow::restarts,
                                     &ScoreboardRow::open,       &ScoreboardRow::idle};

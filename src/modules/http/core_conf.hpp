@@ -28,6 +28,12 @@ struct BufferCount {
     std::size_t size = 8192;
 };
 
+// client_body_min_rate SIZE [grace=TIME]: bytes per second; 0 is off.
+struct BodyRate {
+    std::uint64_t bytes = 0;
+    Milliseconds grace{10s};
+};
+
 // Once in http{}.
 struct HttpConf {
     HttpPlan plan;
@@ -68,6 +74,7 @@ struct LocationConf {
     Setting<BodyInFile> client_body_in_file_only{BodyInFile::off};
     Setting<std::string> client_body_temp_path{std::string("client_body_temp")};
     Setting<Milliseconds> client_body_timeout{60s};
+    Setting<BodyRate> client_body_min_rate{BodyRate{}};
     Setting<Milliseconds> send_timeout{60s};
     Setting<Milliseconds> keepalive_timeout{75s};
     Setting<Milliseconds> keepalive_header{0s};  // the second argument of keepalive_timeout

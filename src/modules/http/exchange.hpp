@@ -23,6 +23,7 @@ class Exchange final : public Buried {
     ChunkedDecoder chunks;
     std::uint64_t body_left = 0;  // of a Content-Length
     std::uint64_t body_taken = 0;
+    Duration body_waited{0};  // for the client to send it
     bool body_done = true;
     bool body_broken = false;  // what still comes is not read as anything
     bool continue_sent = false;

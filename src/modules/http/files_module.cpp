@@ -252,6 +252,10 @@ constexpr Directive directives[] = {
                                             "Which pool of threads waits for the disk. Reads that would wait "
                                             "are given to threads in any case; on "
                                             "and off are accepted."),
+    flag<&FilesConf::aio_write>(
+        "aio_write", http::in_http,
+        "Whether threads write temporary files. They always do, also when it is off: a write would wait for "
+        "the disk, and with it everybody."),
 };
 
 Result<void> start_worker(Worker& worker) {

@@ -37,6 +37,7 @@ class Http1 final : public Session, public Stream {
     void close_after() noexcept override { close_after_ = true; }
     std::string_view protocol(const Request& request) const noexcept override;
     std::uint64_t bytes_sent() const noexcept override;
+    std::string_view own_field(const Request& request, KnownHeader name) const noexcept override;
     std::uint64_t bytes_received() const noexcept override { return request_bytes_; }
     std::uint64_t head_bytes_sent() const noexcept override { return head_bytes_; }
     bool pipelined() const noexcept override { return in_end_ > head_end_; }
@@ -70,6 +71,8 @@ class Http1 final : public Session, public Stream {
     void consume_body(std::size_t bytes) noexcept;
     Async<Result<std::string_view>> wait_for_body(Request& request);
     IoResult receive_body(Request& request);
+    Duration body_patience(const LocationConf& conf) const;
+    void body_timed_out(Request& request, Duration patience);
     void send_continue(Request& request);
     bool body_too_large(Request& request);
     void discard();

@@ -1,6 +1,7 @@
 // The request body of HTTP/1 as it comes off the wire.
 #include <algorithm>
 
+#include "event/process/worker.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/http1.hpp"
 #include "modules/http/protocol/framing.hpp"
@@ -116,14 +117,36 @@ Async<Result<std::string_view>> Http1::next_body(Request& request) {
     return wait_for_body(request);
 }
 
+// How long the next bytes may take: client_body_timeout, or what is left of the client's credit: each byte
+// that came pays for its part of a second. Time in which nobody wanted the body costs nothing.
+Duration Http1::body_patience(const LocationConf& conf) const {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 50U;
+    const BodyRate& rate = *conf.client_body_min_rate;
+    if (rate.bytes == 0) return *conf.client_body_timeout;
+    const auto paid = static_cast<std::int64_t>(std::min(exchange_->body_taken, kMost) * 1000 / rate.bytes);
+    const Duration left = rate.grace + Duration(paid) - exchange_->body_waited;
+    return std::clamp<Duration>(left, Duration::zero(), *conf.client_body_timeout);
+}
+
+void Http1::body_timed_out(Request& request, Duration patience) {
+    if (patience == *request.conf<LocationConf>().client_body_timeout) return;
+    count(request.worker().row().slow_bodies);
+    request.log_at(LogLevel::info,
+                   "client sends its body more slowly than client_body_min_rate: {} bytes in {} ms",
+                   exchange_->body_taken, exchange_->body_waited.count());
+}
+
 Async<Result<std::string_view>> Http1::wait_for_body(Request& request) {
     send_continue(request);
     for (;;) {
         IoResult got = receive_body(request);
         if (got.would_block()) {
-            const Duration timeout = *request.conf<LocationConf>().client_body_timeout;
-            Wake wake = co_await connection().readable(timeout);
+            const Duration patience = body_patience(request.conf<LocationConf>());
+            const TimePoint since = connection().loop().now();
+            Wake wake = co_await connection().readable(patience);
+            exchange_->body_waited += connection().loop().now() - since;
             if (wake == Wake::ready) continue;
+            if (wake == Wake::timed_out) body_timed_out(request, patience);
             give_up_body();
             if (wake == Wake::timed_out) co_return Error("client timed out", kTimedOut);
             co_return Error("client closed the connection", kClientGone);

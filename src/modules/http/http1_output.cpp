@@ -96,6 +96,14 @@ void Http1::write_fields(Request& request, const LocationConf& conf, HeadWriter&
     }
 }
 
+// $sent_http_connection says what becomes of the connection, also where HTTP/1.1 need not say it.
+std::string_view Http1::own_field(const Request& request, KnownHeader name) const noexcept {
+    if (!request.head_sent()) return {};
+    if (name == KnownHeader::connection) return keep_alive_ ? "keep-alive" : "close";
+    if (name == KnownHeader::transfer_encoding && coding_ == Coding::chunked) return "chunked";
+    return {};
+}
+
 void Http1::send_head(Request& request) {
     if (state_ == State::closed) return;
     const LocationConf& conf = request.conf<LocationConf>();

@@ -51,6 +51,22 @@ void take_large_buffers(Loader& loader, const Node& node, Setting<BufferCount>& 
 }
 
 // keepalive_timeout TIME [HEADER_TIME]: one row sets two settings.
+void take_body_rate(Loader& loader, const Node& node, Setting<BodyRate>& into) {
+    BodyRate rate;
+    const std::optional<std::uint64_t> bytes = parse_size(node.args[0].text);
+    std::optional<Milliseconds> grace = rate.grace;
+    if (node.args.size() > 1) {
+        const std::string& text = node.args[1].text;
+        grace = text.starts_with("grace=") ? parse_duration(text.substr(6)) : std::nullopt;
+    }
+    if (!bytes || !grace) {
+        loader.error(node.args[bytes ? 1 : 0].at, "invalid value in \"client_body_min_rate\"",
+                     "bytes per second, and grace=TIME: 1k grace=10s");
+        return;
+    }
+    into.set({*bytes, *grace});
+}
+
 void take_keepalive_timeout(Loader& loader, const Node& node, LocationConf& conf) {
     std::optional<Milliseconds> time = parse_duration(node.args[0].text);
     std::optional<Milliseconds> header =
@@ -144,6 +160,12 @@ constexpr Directive directives[] = {
                                                "The folder for request bodies that do not stay in memory."),
     duration<&LocationConf::client_body_timeout>(
         "client_body_timeout", in_http, "How long a client may be silent while it sends a body; then 408."),
+    custom<&LocationConf::client_body_min_rate, take_body_rate>(
+        "client_body_min_rate", in_http, {1, 2}, "SIZE [grace=TIME]",
+        "How many bytes per second a client has to send of a body on average, while it is waited for; with "
+        "fewer it gets 408. It may take TIME (10s) longer in all. 0, the default, asks for none: then a "
+        "client may take as long as it is never silent for client_body_timeout.",
+        Kind::size),
     duration<&LocationConf::send_timeout>(
         "send_timeout", in_http, "How long a client may take nothing of an answer before it is dropped."),
     action<LocationConf, take_keepalive_timeout>("keepalive_timeout", in_http, {1, 2}, "TIME [HEADER_TIME]",

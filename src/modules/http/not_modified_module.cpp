@@ -44,7 +44,7 @@ void filter_head(Request& request, const Conf& conf) {
     switch (precondition(request, *conf.if_modified_since)) {
         case Precondition::proceed: return;
         case Precondition::not_modified: return make_not_modified(request);
-        case Precondition::failed: return refuse_in_head(request, 412);
+        case Precondition::failed: return request.refuse_answer(412);
     }
 }
 

@@ -74,6 +74,7 @@ Async<Verdict> PhaseEngine::next_handler(Request& request) {
 // False when the loop is over: the response is complete.
 bool PhaseEngine::take(Request& request, Verdict verdict) {
     if (request.gone()) return false;  // nobody is there to answer
+    if (const int refused = request.take_refusal()) return send_special_response(request, refused);
     if (static_cast<Phase>(request.phase_) == Phase::access) verdict = after_access(request, verdict);
     switch (verdict.kind()) {
         case Verdict::Kind::next:

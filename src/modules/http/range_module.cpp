@@ -103,7 +103,7 @@ void filter_head(Request& request, const Conf& conf) {
     if (set.kind == RangeSet::Kind::partial) return make_partial(request, set.ranges);
     if (set.kind == RangeSet::Kind::whole) return;
     tell_size(request);
-    refuse_in_head(request, 416);
+    request.refuse_answer(416);
 }
 
 }  // namespace

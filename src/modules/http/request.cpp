@@ -135,6 +135,7 @@ void Request::start(const Server& server) {
     if (uri_ == "*") {
         out_.fields.add(KnownHeader::allow, "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
         reply(200, {}, {});
+        if (const int status = take_refusal()) send_special_response(*this, status);
         return;
     }
     PhaseEngine::run(*this);
@@ -191,19 +192,31 @@ void Request::filter_body(BodyFilter filter, void* state) {
 }
 
 void Request::send_head() {
-    if (head_sent_) return;
-    head_sent_ = true;
+    if (head_sent_ || refused_ != 0) return;
     if (forced_status_ != 0) out_.status = forced_status_;
     for (const HeaderFilterEntry& filter : http_->plan.header_filters) {
         filter.run(*this, sets_[static_cast<std::size_t>(filter.conf->level)]->at(*filter.conf));
+        if (refused_ != 0) return;
     }
+    head_sent_ = true;
     log_at(LogLevel::debug, "answered with status {}", out_.status);
     stream_.send_head(*this);
 }
 
+// The handler has ended: what it meant to send is forgotten. 0 when it was not refused.
+int Request::take_refusal() {
+    if (refused_ == 0) return 0;
+    const OutField* range = out_.fields.find(KnownHeader::content_range);
+    const std::string_view content_range = range != nullptr ? range->value : std::string_view();
+    out_.reset();
+    if (!content_range.empty()) out_.fields.set(KnownHeader::content_range, content_range);
+    body_filters_ = nullptr;
+    return std::exchange(refused_, std::int16_t{0});
+}
+
 Flow Request::send(Chain&& chain, bool last) {
     send_head();
-    if (last_sent_ || gone_) {
+    if (last_sent_ || gone_ || refused_ != 0) {
         chain.clear();
         return Flow::open;
     }

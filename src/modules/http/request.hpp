@@ -115,6 +115,11 @@ class Request final : public Scope, public VariableHost, public LogContext {
     // Whether the client has gone away or the response was broken off: producing more is useless.
     bool gone() const noexcept { return gone_; }
 
+    // For header filters: the response whose head is being made is not sent, nor anything of its body. Once
+    // its handler is done, this status is answered instead, by way of error_page. Header fields of the
+    // response are forgotten, but for Content-Range.
+    void refuse_answer(int status) noexcept { refused_ = static_cast<std::int16_t>(status); }
+
     // A body filter sees every chain after this one's module in filter order; set by header filters.
     // Returns the chain in place. `last` may come with an empty chain.
     using BodyFilter = void (*)(Request& request, Chain& chain, bool last, void* state);
@@ -181,6 +186,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     void use_server(const Server& server) noexcept;
     Refusal read_target(bool merge_slashes);
     void log_head();
+    int take_refusal();
     void on_handler_done();
 
     Stream& stream_;
@@ -215,6 +221,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     std::uint8_t rewrites_ = 0;
     std::int16_t access_refusal_ = 0;
     std::int16_t forced_status_ = 0;
+    std::int16_t refused_ = 0;  // what is answered instead of the handler's response
     bool head_only_ = false;
     bool internal_ = false;
     bool uri_changed_ = false;

@@ -7,6 +7,7 @@
 #include "core/memory/buffer.hpp"
 #include "event/async/async.hpp"
 #include "event/connection.hpp"
+#include "modules/http/protocol/known_headers.hpp"
 
 namespace berth::http {
 
@@ -41,6 +42,9 @@ class Stream {
 
     // "HTTP/1.1"; for logs and variables.
     virtual std::string_view protocol(const Request& request) const noexcept = 0;
+    // What the protocol adds to the response head by itself: the value of Connection or Transfer-Encoding,
+    // and empty when there is none. Known once the head was sent.
+    virtual std::string_view own_field(const Request& request, KnownHeader name) const noexcept = 0;
     // Bytes of this exchange on the wire.
     virtual std::uint64_t bytes_sent() const noexcept = 0;
     virtual std::uint64_t bytes_received() const noexcept = 0;

@@ -89,14 +89,15 @@ TEST(Variables, OfFiles) {
 
 TEST(Variables, OfTheResponseAreThereForTheLog) {
     Server server(R"(http { log_format f "$status $body_bytes_sent $sent_http_x_own $sent_http_content_type "
-                                        "$sent_http_content_length $request_completion $request_length";
+                                        "$sent_http_content_length $request_completion $request_length "
+                                        "$sent_http_connection $sent_http_transfer_encoding";
         access_log a.log f;
         server { listen 127.0.0.1:{port}; location / { add_header X-Own yes; default_type t/t; return 200 12345; } } })");
     Client client(server.port());
     const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     ASSERT_TRUE(client.send(request));
     EXPECT_EQ(client.read_response().status, 200);
-    const std::string expected = "200 5 yes t/t 5 OK " + std::to_string(request.size()) + "\n";
+    const std::string expected = "200 5 yes t/t 5 OK " + std::to_string(request.size()) + " keep-alive -\n";
     EXPECT_TRUE(eventually([&] { return server.folder().read("a.log") == expected; }))
         << server.folder().read("a.log");
 }

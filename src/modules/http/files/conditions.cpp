@@ -15,18 +15,4 @@ void drop_body(Request& request) {
     request.filter_body([](Request&, Chain& chain, bool, void*) { chain.clear(); }, nullptr);
 }
 
-void refuse_in_head(Request& request, int status) {
-    Response& out = request.out();
-    out.status = status;
-    out.reason = {};
-    out.content_type = {};
-    out.charset = {};
-    out.content_length = 0;
-    out.last_modified.reset();
-    out.etag = {};
-    out.accept_ranges = false;
-    out.fields.remove(KnownHeader::content_encoding);
-    drop_body(request);
-}
-
 }  // namespace berth::http

@@ -7,8 +7,8 @@ namespace berth::http {
 class Request;
 
 // For a handler about to send a whole 200: 412 when a precondition failed, 416 when no range lies within the
-// body (Content-Range is set then), else 0. Replying with that status lets error_page have its say, which the
-// filters cannot.
+// body (Content-Range is set then), else 0. The filters would find the same, but only after the file was
+// opened for sending.
 int refusal_by_conditions(Request& request);
 
 // Whether If-Match or If-Unmodified-Since forbid the response. (http_not_modified)
@@ -16,8 +16,6 @@ bool precondition_failed(const Request& request);
 // Whether Range asks for what is not there; sets Content-Range then. (http_range)
 bool range_refused(Request& request);
 
-// For header filters: the response becomes an error without a body.
-void refuse_in_head(Request& request, int status);
 // For header filters: whatever the handler sends as a body goes nowhere.
 void drop_body(Request& request);
 

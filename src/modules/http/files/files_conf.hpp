@@ -52,6 +52,7 @@ struct FilesConf {
     Setting<unsigned> open_file_cache_min_uses{1};
     Setting<bool> open_file_cache_errors{false};
     Setting<std::string> aio{std::string("off")};
+    Setting<bool> aio_write{false};
 
     void finish(Loader& loader);
 

@@ -49,8 +49,10 @@ VariableText own_field(Request& request, KnownHeader id) {
             format_http_date(date.data(), static_cast<std::time_t>(*out.last_modified));
             return text({date.data(), date.size()});
         }
-        default: return VariableText::missing();
+        default: break;
     }
+    const std::string_view added = request.stream().own_field(request, id);
+    return added.empty() ? VariableText::missing() : text(added);
 }
 
 VariableText joined(Request& request, std::string_view name) {

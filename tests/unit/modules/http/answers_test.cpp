@@ -71,6 +71,22 @@ Async<Verdict> too_short(Request& request, const void*) {
     return Verdict::done();
 }
 
+// A response with validators, in two pieces.
+Async<Verdict> tagged(Request& request, const void*) {
+    Response& out = request.out();
+    out.status = 200;
+    out.etag = "\"one\"";
+    out.accept_ranges = true;
+    out.content_length = 10;
+    for (int i = 0; i < 2; ++i) {
+        Chain chain;
+        chain.append_text(request.arena(), "piece");
+        request.send(std::move(chain), i == 1);
+        co_await sleep(request, Duration(1));
+    }
+    co_return Verdict::done();
+}
+
 Async<Verdict> hints(Request& request, const void*) {
     request.stream().send_interim(request, 103, "Link: </a.css>\r\n");
     static OutField trailer{KnownHeader::unknown, "X-Sum", "7"};
@@ -177,6 +193,32 @@ TEST_F(AnswersTest, ACoroutineMaySendTheRequestElsewhere) {
     std::size_t count = 0;
     for (std::size_t at = 0; (at = heard.find("there", at)) != heard.npos; ++at) ++count;
     EXPECT_EQ(count, 21U);
+}
+
+// The filters refuse what a handler has begun to send: the answer is an error like any other.
+TEST_F(AnswersTest, WhatFiltersRefuseGetsItsErrorPage) {
+    serve(
+        "location /plain { add_header X-Own yes; } location /own { error_page 412 = @sorry; } "
+        "location @sorry { return 200 sorry; }");
+    handle("/plain", tagged);
+    handle("/own", tagged);
+    const auto get = [&](const std::string& path, const std::string& field) {
+        const int fd = connect();
+        say(fd, "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + field + "\r\n\r\n");
+        return hear_all(fd);
+    };
+    EXPECT_TRUE(get("/plain", "If-Match: \"one\"").ends_with("piecepiece"));
+    const std::string failed = get("/plain", "If-Match: \"two\"");
+    EXPECT_TRUE(failed.starts_with("HTTP/1.1 412 Precondition Failed\r\n")) << failed;
+    EXPECT_NE(failed.find("<h1>412"), failed.npos);
+    for (const char* text : {"piece", "ETag", "X-Own", "Accept-Ranges"}) {
+        EXPECT_EQ(failed.find(text), failed.npos) << failed;
+    }
+    const std::string beyond = get("/plain", "Range: bytes=50-");
+    EXPECT_TRUE(beyond.starts_with("HTTP/1.1 416 ")) << beyond;
+    EXPECT_NE(beyond.find("Content-Range: bytes */10\r\n"), beyond.npos) << beyond;
+    EXPECT_NE(beyond.find("<h1>416"), beyond.npos);
+    EXPECT_TRUE(get("/own", "If-Match: \"two\"").ends_with("\r\n\r\nsorry"));
 }
 
 }  // namespace

@@ -211,6 +211,26 @@ TEST_F(RequestBodyTest, BrokenChunks) {
     EXPECT_EQ(answer.find("HTTP/1.1 200"), answer.npos);
 }
 
+// Never silent for long, but too slow: the credit of its grace and its bytes is used up.
+TEST_F(RequestBodyTest, SlownessIs408) {
+    start("client_body_timeout 1h; client_body_min_rate 1m grace=20ms;");
+    const int fd = connect();
+    say(fd, post("/echo", "Content-Length: 1000\r\n", "slowly"));
+    EXPECT_TRUE(hear_all(fd).starts_with("HTTP/1.1 408"));
+    EXPECT_EQ(seen.error, 408);
+    EXPECT_EQ(row_->slow_bodies.load(), 1U);
+}
+
+TEST_F(RequestBodyTest, WhoIsFastEnoughMayBeSilent) {
+    start("client_body_timeout 1h; client_body_min_rate 1 grace=0;");
+    const int fd = connect();
+    say(fd, post("/echo", "Content-Length: 1000\r\n", std::string(999, 'x')));
+    for (int i = 0; i < 20; ++i) loop_->run_once(Duration(2));
+    say(fd, "y");
+    EXPECT_NE(hear(fd, "xy").find("200 OK"), std::string::npos);
+    EXPECT_EQ(row_->slow_bodies.load(), 0U);
+}
+
 TEST_F(RequestBodyTest, SilenceIs408) {
     start("client_body_timeout 50ms;");
     const int fd = connect();

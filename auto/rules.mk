@@ -20,7 +20,7 @@ find_cpp = $(sort $(shell find $(1) -name '*.cpp' 2> /dev/null))
 
 SOURCES := $(filter-out $(OFF_PATHS),$(call find_cpp,src/core src/event src/modules))
 UNIT_SOURCES := $(call find_cpp,tests/unit)
-INTEGRATION_SOURCES := $(call find_cpp,tests/integration)
+INTEGRATION_SOURCES := $(call find_cpp,tests/integration) $(call find_cpp,tests/browser)
 SUPPORT_SOURCES := $(call find_cpp,tests/support)
 FUZZ_SOURCES := $(call find_cpp,tests/fuzz)
 BENCH_CLIENT_SOURCES := $(call find_cpp,tests/bench/client)

@@ -1,0 +1,70 @@
+// A real browser looks at the default site: headless Chromium, where there is one.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+namespace {
+
+constexpr std::string_view kConfig =
+    "http { include {source}/conf/mime.types; access_log access.log;\n"
+    "server { listen 127.0.0.1:{port}; root {source}/conf/html; } }\n";
+
+std::string config() {
+    std::string text(kConfig);
+    for (std::size_t at = 0; (at = text.find("{source}", at)) != text.npos;) {
+        text.replace(at, 8, std::filesystem::absolute(source_folder()).string());
+    }
+    return text;
+}
+
+class Browser : public testing::Test {
+ protected:
+    void SetUp() override {
+        if (!has_program("chromium")) GTEST_SKIP() << "there is no chromium to look with";
+        ASSERT_EQ(fetch(server_.port(), "/").status, 200);
+    }
+    // Chromium with what it shall do with the page; it talks to nobody but this machine. On a busy one it may
+    // take longer to start than run_program() waits: then it is asked again.
+    RunResult look(const std::string& path, const std::string& what) {
+        RunResult result;
+        for (int attempt = 0; attempt < 4 && result.code == -1; ++attempt) {
+            result = run_program(
+                {"chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                 "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                 "--user-data-dir=" + (server_.folder() / ("profile" + std::to_string(attempt))),
+                 "--window-size=1200,800", what,
+                 "http://127.0.0.1:" + std::to_string(server_.port()) + path});
+        }
+        return result;
+    }
+
+    Server server_{config()};
+};
+
+TEST_F(Browser, ShowsTheStartPage) {
+    const RunResult page = look("/", "--dump-dom");
+    ASSERT_EQ(page.code, 0) << page.err;
+    EXPECT_NE(page.out.find("Berth is running"), std::string::npos) << page.out;
+    // It asked as browsers ask, and got everything that the page names.
+    EXPECT_TRUE(
+        eventually([&] { return server_.folder().read("access.log").find("Chrome/") != std::string::npos; }));
+    EXPECT_EQ(server_.folder().read("access.log").find(" 404 "), std::string::npos)
+        << server_.folder().read("access.log");
+}
+
+TEST_F(Browser, DrawsIt) {
+    const std::string picture = server_.folder() / "page.png";
+    const RunResult page = look("/", "--screenshot=" + picture);
+    ASSERT_EQ(page.code, 0) << page.err;
+    // An empty page of this size is a few kilobytes of PNG; the start page is text, colours and a picture.
+    EXPECT_TRUE(server_.folder().read("page.png").starts_with("\x89PNG"));
+    EXPECT_GT(server_.folder().read("page.png").size(), 10'000U);
+}
+
+}  // namespace
+}  // namespace berth::test

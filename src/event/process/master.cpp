@@ -95,18 +95,10 @@ void Master::on_signal(const SignalEvent& signal) {
 }
 
 void Master::on_control(const ControlRequest& request) {
-    if (request.command == "reload") return reload(request.client);
-    if (request.command == "status") return control_.answer(request.client, status(), true);
-    if (request.command == "reopen") {
-        reopen();
-    } else if (request.command == "stop") {
-        stop();
-    } else if (request.command == "quit") {
-        quit();
-    } else {
-        return control_.answer(request.client, "unknown command", false);
-    }
-    control_.answer(request.client, {}, true);
+    obey(control_, request,
+         {Callback<std::uint64_t>::to<&Master::reload>(*this), status(),
+          Callback<>::to<&Master::reopen>(*this), Callback<>::to<&Master::stop>(*this),
+          Callback<>::to<&Master::quit>(*this)});
 }
 
 std::string Master::status() const {

@@ -3,9 +3,15 @@
 
 #include <algorithm>
 
+#include "event/accept/reuseport.hpp"
+#include "event/accept/shared_master.hpp"
+
 namespace berth {
 
-Sharing::Sharing(EventLoop&, Workers&, ListenerSet&, Scoreboard&) {}
+Sharing::Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard) {
+    parts_.push_back(make_shared_master(loop, workers, listeners, scoreboard));
+    parts_.push_back(make_reuseport_master(loop, workers, listeners));
+}
 
 void Sharing::serve(const Cycle& cycle) {
     for (auto& part : parts_) part->serve(cycle);

@@ -35,6 +35,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       workers_(loop, listeners, scoreboard,
                {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
                 Callback<WorkerHandle&>::to<&Master::on_worker_stuck>(*this),
+                Callback<WorkerHandle&>::to<&Master::on_worker_left>(*this),
                 Callback<WorkerHandle&, int>::to<&Master::on_worker_ended>(*this),
                 Callback<Generation&>::to<&Master::in_child>(*this)}),
       respawn_timer_(Callback<>::to<&Master::respawn_missing>(*this)),
@@ -42,6 +43,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       tick_(Callback<>::to<&Master::tick>(*this)),
       last_generation_(current_->number()),
       ready_limit_(Callback<>::to<&Master::on_ready_limit>(*this)),
+      switch_limit_(Callback<>::to<&Master::on_switch_limit>(*this)),
       new_binary_(Callback<int>::to<&Master::on_new_binary_ended>(*this)) {}
 
 Result<void> Master::run(const std::function<Result<void>()>& announce) {
@@ -230,6 +232,7 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
                  worker.pid());
     }
     if (ending_ != Ending::no) return finish_when_empty();
+    finish_switch();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
     if (candidate_ != nullptr && is.generation == candidate_->number()) {

@@ -56,6 +56,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
+    respawn_.configure(*conf().worker_respawn_delay);
     listeners_.serve(current_->cycle->conf<Listening>());
     ScoreboardRow& row = scoreboard_.master();
     row.generation = current_->number();

@@ -72,7 +72,9 @@ constexpr Directive directives[] = {
         "accept_strategy", in_events, kStrategyNames,
         "How workers share a listening port where its `listen` does not say. shared: all watch one socket. "
         "handoff: the master accepts and passes connections on, round robin. reuseport: one socket for each "
-        "worker, the kernel chooses. proxy: front processes accept and relay to each worker's own address."),
+        "worker, the kernel chooses by the client's address, and what waits for a worker that is busy or "
+        "stopped "
+        "waits for that one. proxy: front processes accept and relay to each worker's own address."),
     rows::choice<&C::accept_balance>(
         "accept_balance", in_events, kAcceptBalanceNames,
         "Who gets the next connection, with the strategies handoff and proxy, where `listen` does not say "

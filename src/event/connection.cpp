@@ -203,7 +203,11 @@ void Connection::close() noexcept {
     closed_ = true;
     timer_.stop();
     poke_.cancel();
-    watcher_.unwatch_closing();
+    if (held_elsewhere_) {
+        watcher_.unwatch();
+    } else {
+        watcher_.unwatch_closing();
+    }
     fd_.reset();
     unread_.reset();
     for (Wait* waiter : {read_wait_, write_wait_}) {

@@ -48,6 +48,12 @@ class Connection final : public LogContext, private Buried {
     void set_peer(Address peer) { peer_ = std::move(peer); }
     void set_local(Address local) const { local_ = std::move(local); }
 
+    // Bytes are probably there already: they are read without asking the poller first.
+    void assume_readable() noexcept { readable_ = true; }
+    // Another process may hold the socket still when this closes it: then the kernel would go on reporting
+    // it.
+    void set_held_elsewhere() noexcept { held_elsewhere_ = true; }
+
     // What a PROXY header said; null when there was none.
     const ProxyHeader* proxy_header() const noexcept { return proxy_header_.get(); }
     void set_proxy_header(std::unique_ptr<ProxyHeader> header) noexcept;
@@ -167,6 +173,7 @@ class Connection final : public LogContext, private Buried {
     bool writable_ = true;
     bool peer_closed_ = false;
     bool closed_ = false;
+    bool held_elsewhere_ = false;
     std::uint32_t requests_ = 0;
     EventLoop* loop_;
     ConnectionPool* pool_;

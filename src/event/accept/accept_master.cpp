@@ -3,14 +3,12 @@
 
 #include <algorithm>
 
-#include "event/accept/reuseport.hpp"
-#include "event/accept/shared_master.hpp"
+#include "event/accept/handoff_master.hpp"
 
 namespace berth {
 
-Sharing::Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard) {
-    parts_.push_back(make_shared_master(loop, workers, listeners, scoreboard));
-    parts_.push_back(make_reuseport_master(loop, workers, listeners));
+Sharing::Sharing(EventLoop& loop, Workers&, ListenerSet& listeners, Scoreboard& scoreboard) {
+    parts_.push_back(std::make_unique<HandoffMaster>(loop, listeners, scoreboard));
 }
 
 void Sharing::serve(const Cycle& cycle) {
@@ -31,6 +29,10 @@ void Sharing::worker_ended(WorkerHandle& worker) {
 
 bool Sharing::take(WorkerHandle& worker, Message& message) {
     return std::ranges::any_of(parts_, [&](auto& part) { return part->take(worker, message); });
+}
+
+void Sharing::rest() {
+    for (auto& part : parts_) part->rest();
 }
 
 void Sharing::close() {

@@ -33,6 +33,9 @@ class AcceptMaster {
     virtual void worker_ended(WorkerHandle&) {}
     // True when the message was for this strategy.
     virtual bool take(WorkerHandle&, Message&) { return false; }
+    // The workers were told to stop and none are started (SIGWINCH): until one is online again nothing is
+    // accepted, and nothing is closed for want of a worker. Another binary may be serving the sockets.
+    virtual void rest() {}
     // The whole server ends: nothing is accepted any more, and the listeners are about to be closed.
     virtual void close() {}
     // In a forked child, which has copies of everything: closes descriptors, does nothing else.
@@ -49,6 +52,7 @@ class Sharing final : public AcceptMaster {
     void worker_leaving(WorkerHandle& worker) override;
     void worker_ended(WorkerHandle& worker) override;
     bool take(WorkerHandle& worker, Message& message) override;
+    void rest() override;
     void close() override;
     void abandon() noexcept override;
 

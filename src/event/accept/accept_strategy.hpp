@@ -1,7 +1,6 @@
 // AcceptStrategy: how one worker gets its share of the connections of one listening socket.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "event/listener.hpp"
@@ -34,15 +33,12 @@ class AcceptStrategy {
 std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
                                                      ListenerSet::Item& item);
 
-// Whom a connection wakes, of the workers that share a socket: all of them; one (EPOLLEXCLUSIVE; with a
-// poller that has no such thing, all); the one whose turn it is to watch.
-enum class Waking : std::uint8_t { all, one, in_turn };
+// strategy=handoff: the master accepts, Worker::handoff() takes.
+std::unique_ptr<AcceptStrategy> make_handoff_strategy(Worker& worker, ListenerSet::Item& item,
+                                                      ListenerCounters& counters);
 
-// strategy=shared: all workers watch `socket`, which need not be the listener's own. It is closed by the
-// caller, afterwards.
+// strategy=shared: all workers watch `socket` (accept_mutex says how), which need not be the listener's own.
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
-                                                     ListenerCounters& counters, Waking waking);
-// As accept_mutex says.
-Waking waking_of(const Worker& worker);
+                                                     ListenerCounters& counters);
 
 }  // namespace berth

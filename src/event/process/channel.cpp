@@ -1,4 +1,4 @@
-// Sending and receiving channel messages: sendmsg(2) and recvmsg(2) with SCM_RIGHTS.
+// Sending and receiving channel messages: sendmsg(2) and recvmmsg(2) with SCM_RIGHTS.
 #include "event/process/channel.hpp"
 
 #include <sys/socket.h>
@@ -12,16 +12,39 @@ namespace berth {
 namespace {
 
 constexpr std::uint16_t kVersion = 1;
-constexpr unsigned kBatch = 64;
+// Read in one go, before the loop's other work has its turn: so many times so many.
+constexpr unsigned kBatch = 16;
+constexpr std::size_t kAtOnce = 4;
 
 struct Header {
     std::uint16_t version = kVersion;
     std::uint16_t type = 0;
 };
 
+// Room for what one recvmmsg(2) brings.
+struct Arrivals {
+    std::array<std::array<char, sizeof(Header) + Channel::kMaxPayload>, kAtOnce> bytes;
+    struct alignas(cmsghdr) Control {
+        std::array<char, CMSG_SPACE(sizeof(int) * 4)> space;
+    };
+    std::array<Control, kAtOnce> control;
+    std::array<iovec, kAtOnce> parts;
+    std::array<mmsghdr, kAtOnce> headers{};
+
+    Arrivals() noexcept {
+        for (std::size_t i = 0; i < kAtOnce; ++i) {
+            parts[i] = {bytes[i].data(), bytes[i].size()};
+            headers[i].msg_hdr.msg_iov = &parts[i];
+            headers[i].msg_hdr.msg_iovlen = 1;
+            headers[i].msg_hdr.msg_control = control[i].space.data();
+            headers[i].msg_hdr.msg_controllen = control[i].space.size();
+        }
+    }
+};
+
 bool is_known(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(MessageType::online) &&
-           type <= static_cast<std::uint16_t>(MessageType::watch);
+           type <= static_cast<std::uint16_t>(MessageType::stats);
 }
 
 // Takes the first descriptor of the control data; others, which nobody sends, are closed.
@@ -127,35 +150,43 @@ void Channel::read_rest() {
 
 bool Channel::receive() {
     if (!fd_) return false;
-    std::array<char, sizeof(Header) + kMaxPayload> buffer;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 4)> control;
-    iovec part{buffer.data(), buffer.size()};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    const ssize_t got = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC);
+    Arrivals arrivals;
+    const int got =
+        ::recvmmsg(fd_.get(), arrivals.headers.data(), kAtOnce, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, nullptr);
     if (got < 0 && errno == EINTR) return true;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return watcher_.rearm_read(), false;
     if (got <= 0) return lost(), false;
 
+    const auto count = static_cast<std::size_t>(got);
+    std::array<FileDescriptor, kAtOnce> descriptors;
+    for (std::size_t i = 0; i < count; ++i) descriptors[i] = take_descriptor(arrivals.headers[i].msg_hdr);
+    for (std::size_t i = 0; i < count; ++i) {
+        const mmsghdr& header = arrivals.headers[i];
+        if (header.msg_len == 0) return lost(), false;
+        deliver(std::string_view(arrivals.bytes[i].data(), header.msg_len), std::move(descriptors[i]),
+                header.msg_hdr.msg_flags);
+        if (!fd_) return false;  // closed by who was told
+    }
+    if (count == kAtOnce) return true;
+    // There was no other: the next one is reported.
+    return watcher_.rearm_read(), false;
+}
+
+void Channel::deliver(std::string_view bytes, FileDescriptor fd, int flags) {
     Message message;
-    message.fd = take_descriptor(header);
-    message.fd_lost = (header.msg_flags & MSG_CTRUNC) != 0;
+    message.fd = std::move(fd);
+    message.fd_lost = (flags & MSG_CTRUNC) != 0;
     if (message.fd_lost) ++lost_descriptors_;
     Header start;
-    const auto size = static_cast<std::size_t>(got);
-    if (size >= sizeof(start)) std::memcpy(&start, buffer.data(), sizeof(start));
-    if (size < sizeof(start) || start.version != kVersion || !is_known(start.type) ||
-        (header.msg_flags & MSG_TRUNC) != 0) {
+    if (bytes.size() >= sizeof(start)) std::memcpy(&start, bytes.data(), sizeof(start));
+    if (bytes.size() < sizeof(start) || start.version != kVersion || !is_known(start.type) ||
+        (flags & MSG_TRUNC) != 0) {
         ++ignored_;
-        return true;
+        return;
     }
     message.type = static_cast<MessageType>(start.type);
-    message.payload = std::string_view(buffer.data() + sizeof(start), size - sizeof(start));
+    message.payload = bytes.substr(sizeof(start));
     message_(message);
-    return true;
 }
 
 void Channel::flush() {

@@ -24,7 +24,6 @@ enum class MessageType : std::uint16_t {
     ready,       // worker: has started, waits for `online`
     nudge,       // master: look at the shared listeners; worker: I cannot, let somebody else look
     stats,       // worker: numbers that are not in the scoreboard
-    watch,       // master: another slot's socket, to be watched (none: no longer); worker: it was lost
 };
 
 struct Message {
@@ -76,6 +75,7 @@ class Channel {
     Sent transmit(std::string_view bytes, int fd);
     void on_ready(Readiness readiness);
     bool receive();
+    void deliver(std::string_view bytes, FileDescriptor fd, int flags);
     void flush();
     void read_some();
     void lost();

@@ -18,8 +18,7 @@
 namespace berth {
 
 class AcceptStrategy;
-class AcceptTurn;
-class LentSockets;
+class HandoffReceiver;
 class ListenerSet;
 
 // Which worker it is. Slots (0 … worker_processes-1) are used again by the worker that replaces one, and by
@@ -69,6 +68,8 @@ class Worker {
     void talk_to(Channel& master) noexcept { master_ = &master; }
     // False when there is no master any more.
     bool tell_master(MessageType type, std::string_view payload = {}, int fd = -1);
+    // Connections that the master hands over, and addresses it is asked to listen on.
+    HandoffReceiver& handoff() noexcept { return *handoff_; }
     // A message for one of the accept strategies.
     void take(Message& message);
 
@@ -78,8 +79,6 @@ class Worker {
     Result<void> start();
     // Begins to accept on every listener of the configuration.
     void accept_connections();
-    // accept_mutex on: when this worker watches the shared listeners. Made when it is first asked for.
-    AcceptTurn& accept_turn();
     // Accepts what waits on the shared listeners, although the kernel woke somebody else for it.
     void nudge();
     // `told` is called when connections wait that this worker cannot take now; at most once until it tries
@@ -95,8 +94,6 @@ class Worker {
     void stop();
 
  private:
-    void offer_turn();
-    void stop_accepting();
     void end_idle_drain();
     void end_shutdown();
     void close_unused();
@@ -109,11 +106,10 @@ class Worker {
     Scoreboard& scoreboard_;
     ScoreboardRow& row_;
     ListenerSet& listeners_;
+    std::unique_ptr<HandoffReceiver> handoff_;  // has listeners that connections name
     ConnectionPool connections_;
     std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
-    std::unique_ptr<AcceptTurn> accept_turn_;
     std::vector<std::unique_ptr<AcceptStrategy>> acceptors_;
-    std::unique_ptr<LentSockets> lent_;
     Channel* master_ = nullptr;
     bool started_ = false;
     bool draining_ = false;

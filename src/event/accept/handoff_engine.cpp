@@ -1,0 +1,411 @@
+// Accepting, choosing, passing on, and taking back.
+#include "event/accept/handoff_engine.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace berth {
+
+namespace {
+
+// Connections accepted on one socket in one go, before the others have their turn.
+constexpr unsigned kBatch = 64;
+// After a failure: what frees descriptors or memory needs time.
+constexpr Duration kAgain{100};
+// With ip_hash: how long a connection waits for its own worker to have room, before it goes to another one.
+constexpr Duration kPatience{500};
+
+// Errors of the connection, which Linux tells the one who accepts it (accept(2)); the next one is another.
+bool is_about_connection(int error_number) {
+    switch (error_number) {
+        case EINTR:
+        case ECONNABORTED:
+        case ENETDOWN:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case EPERM: return true;
+        default: return false;
+    }
+}
+
+}  // namespace
+
+HandoffListener::HandoffListener(HandoffEngine& engine, int fd, std::size_t index, std::string name,
+                                 ListenerCounters& counters)
+    : engine_(engine),
+      index_(index),
+      name_(std::move(name)),
+      counters_(counters),
+      watcher_(Callback<Readiness>::to<&HandoffListener::on_ready>(*this), fd),
+      hold_(Callback<>::to<&HandoffListener::on_hold_over>(*this)) {}
+
+void HandoffListener::on_ready(Readiness) {
+    count(counters_.wakeups);
+    ready_ = woken_ = true;
+    engine_.look();
+}
+
+void HandoffListener::on_hold_over() {
+    rejecting_ = true;
+    engine_.drop_waiting(*this, "no worker came in time (accept_hold)");
+    engine_.look();
+}
+
+HandoffEngine::HandoffEngine(EventLoop& loop)
+    : loop_(loop),
+      work_(Callback<>::to<&HandoffEngine::work>(*this)),
+      again_(Callback<>::to<&HandoffEngine::on_again>(*this)) {}
+
+HandoffEngine::~HandoffEngine() = default;
+
+void HandoffEngine::configure(const Limits& limits, Log& log) {
+    limits_ = limits;
+    log_ = &log;
+    look();
+}
+
+// --- who listens, who serves
+
+HandoffListener& HandoffEngine::open(int fd, std::size_t index, std::string name,
+                                     ListenerCounters& counters) {
+    listeners_.push_back(std::make_unique<HandoffListener>(*this, fd, index, std::move(name), counters));
+    HandoffListener& listener = *listeners_.back();
+    listener.ready_ = true;
+    without_members(listener);
+    look();
+    return listener;
+}
+
+void HandoffEngine::balance(HandoffListener& listener, AcceptBalance how) {
+    if (listener.balancer_.kind() != how) listener.balancer_ = Balancer(how);
+}
+
+void HandoffEngine::close(HandoffListener& listener) {
+    listener.watcher_.unwatch();
+    listener.hold_.stop();
+    listener.closed_ = true;
+    push_all(listener, std::exchange(listener.members_, {}));
+    drop_waiting(listener, "its address is served no more");
+    look();
+}
+
+void HandoffEngine::join(HandoffListener& listener, HandoffTarget& target) {
+    if (std::ranges::find(listener.members_, &target) != listener.members_.end()) return;
+    listener.members_.push_back(&target);
+    listener.hold_.stop();
+    listener.rejecting_ = false;
+    resting_ = false;
+    look();
+}
+
+void HandoffEngine::leave(HandoffListener& listener, HandoffTarget& target) {
+    if (std::erase(listener.members_, &target) == 0 || !listener.members_.empty()) return;
+    push_all(listener, {&target});
+    without_members(listener);
+}
+
+void HandoffEngine::leave(HandoffTarget& target) {
+    target.left_ = true;
+    for (auto& listener : listeners_) leave(*listener, target);
+    look();
+}
+
+void HandoffEngine::ended(HandoffTarget& target) {
+    target.collect(*this);
+    for (auto& listener : listeners_) {
+        if (std::erase(listener->members_, &target) > 0 && listener->members_.empty()) {
+            without_members(*listener);
+        }
+    }
+    // Given back from the last to the first, each to the front: they keep their order.
+    while (!target.undecided_.empty()) {
+        HandedConnection connection = std::move(target.undecided_.back());
+        target.undecided_.pop_back();
+        give_back(std::move(connection), target);
+    }
+    Busy::erase(target);
+    look();
+}
+
+void HandoffEngine::without_members(HandoffListener& listener) {
+    if (!listener.closed_ && !resting_ && !ending_) listener.hold_.start(loop_, limits_.hold);
+}
+
+void HandoffEngine::rest() {
+    resting_ = true;
+    for (auto& listener : listeners_) listener->hold_.stop();
+}
+
+void HandoffEngine::close_all() {
+    ending_ = true;
+    again_.stop();
+    for (auto& listener : listeners_) {
+        listener->watcher_.unwatch();
+        listener->hold_.stop();
+        listener->closed_ = true;
+        drop_waiting(*listener, "the server ends");
+    }
+}
+
+void HandoffEngine::abandon() noexcept {
+    for (auto& listener : listeners_) listener->queue_.clear();
+    while (HandoffTarget* target = busy_.pop_front()) target->undecided_.clear();
+}
+
+// --- decisions
+
+void HandoffEngine::decided(HandoffTarget& target, std::uint64_t ticket, bool taken) {
+    auto& all = target.undecided_;
+    auto found = std::ranges::find(all, ticket, &HandedConnection::ticket);
+    if (found == all.end()) return;
+    const bool had_room = has_room(target);
+    HandedConnection connection = std::move(*found);
+    all.erase(found);
+    if (all.empty()) Busy::erase(target);
+    paused_ = false;
+    if (!had_room && std::exchange(target.passed_over_, false)) {
+        // It was busy while others were not: it is free only since now.
+        for (auto& listener : listeners_) to_the_end(*listener, target);
+    }
+    if (taken) {
+        --connection.listener->undecided_;
+    } else {
+        give_back(std::move(connection), target);
+    }
+    look();
+}
+
+void HandoffEngine::give_back(HandedConnection connection, HandoffTarget& from) {
+    HandoffListener& listener = *connection.listener;
+    --listener.undecided_;
+    connection.since = loop_.now();
+    listener.queue_.push_front(std::move(connection));
+    count(listener.counters_.waiting);
+    if (listener.closed_) {
+        drop_waiting(listener, ending_ ? "the server ends" : "its address is served no more");
+    } else {
+        from.count_redistributed(listener);
+    }
+}
+
+void HandoffEngine::collect() {
+    Busy all;
+    all.splice_back(busy_);
+    while (HandoffTarget* target = all.pop_front()) {
+        busy_.push_back(*target);
+        target->collect(*this);  // which takes it out again when it has decided all
+    }
+}
+
+bool HandoffEngine::ask_for_decisions() {
+    const bool urgently = std::ranges::any_of(listeners_, [&](const auto& listener) {
+        return !listener->queue_.empty() || (listener->ready_ && !has_room(*listener));
+    });
+    bool some = false;
+    for (HandoffTarget& target : busy_) some = target.ask_for_decision(urgently) || some;
+    return some;
+}
+
+// --- the work
+
+void HandoffEngine::work() {
+    collect();
+    for (auto& listener : listeners_) {
+        if (listener->closed_) continue;
+        place_waiting(*listener);
+        if (listener->ready_) accept_some(*listener);
+        watch(*listener);
+    }
+    if (ask_for_decisions()) look();
+    forget_closed();
+}
+
+void HandoffEngine::on_again() {
+    paused_ = false;
+    work();
+}
+
+void HandoffEngine::forget_closed() {
+    if (ending_) return;
+    listeners_.remove_if([](const auto& listener) { return listener->closed_ && listener->undecided_ == 0; });
+}
+
+bool HandoffEngine::has_room(const HandoffTarget& target) const noexcept {
+    return !target.left_ && target.undecided_.size() < limits_.window && !target.full();
+}
+
+bool HandoffEngine::has_room(const HandoffListener& listener) const noexcept {
+    if (paused_ || listener.closed_) return false;
+    if (listener.rejecting_) return true;
+    if (listener.members_.empty()) return false;
+    if (listener.queue_.size() < limits_.queue) return true;
+    // Whoever waits has looked for room already.
+    return listener.queue_.empty() &&
+           std::ranges::any_of(listener.members_, [&](const auto* target) { return has_room(*target); });
+}
+
+void HandoffEngine::place_waiting(HandoffListener& listener) {
+    // With ip_hash those behind one that waits for its worker may go on; with the others they may not either.
+    const bool each_its_own = listener.balancer_.kind() == AcceptBalance::ip_hash;
+    for (std::size_t i = 0; i < listener.queue_.size();) {
+        HandoffTarget* target = choose(listener, listener.queue_[i]);
+        if (target == nullptr) {
+            if (!each_its_own) return;
+            ++i;
+            continue;
+        }
+        if (!give(listener.queue_[i], *target)) return;
+        listener.queue_.erase(listener.queue_.begin() + static_cast<std::ptrdiff_t>(i));
+        uncount(listener.counters_.waiting);
+    }
+}
+
+HandoffTarget* HandoffEngine::choose(HandoffListener& listener, const HandedConnection& connection) {
+    auto& members = listener.members_;
+    if (listener.balancer_.kind() == AcceptBalance::ip_hash) return choose_by_address(listener, connection);
+    if (listener.balancer_.kind() == AcceptBalance::round_robin) {
+        auto found = std::ranges::find_if(members, [&](const auto* target) { return has_room(*target); });
+        if (found == members.end()) return nullptr;
+        std::for_each(members.begin(), found, [](auto* target) { target->passed_over_ = true; });
+        return *found;
+    }
+    able_.clear();
+    candidates_.clear();
+    for (HandoffTarget* target : members) {
+        if (!has_room(*target)) continue;
+        able_.push_back(target);
+        candidates_.push_back({target->slot_, target->open() + target->undecided_.size()});
+    }
+    return able_.empty() ? nullptr : able_[listener.balancer_.choose(candidates_, connection.peer)];
+}
+
+HandoffTarget* HandoffEngine::choose_by_address(HandoffListener& listener,
+                                                const HandedConnection& connection) {
+    const bool impatient = loop_.now() - connection.since >= kPatience;
+    able_.clear();
+    candidates_.clear();
+    for (HandoffTarget* target : listener.members_) {
+        if (target->full() || (impatient && !has_room(*target))) continue;
+        able_.push_back(target);
+        candidates_.push_back({target->slot_, 0});
+    }
+    if (able_.empty()) return nullptr;
+    HandoffTarget* own = able_[listener.balancer_.choose(candidates_, connection.peer)];
+    if (has_room(*own)) return own;
+    if (!again_.armed()) again_.start(loop_, kAgain);
+    return nullptr;
+}
+
+bool HandoffEngine::give(HandedConnection& connection, HandoffTarget& target) {
+    HandoffListener& listener = *connection.listener;
+    connection.ticket = target.last_ticket_ + 1;
+    if (!target.send(connection)) {
+        if (!again_.armed()) again_.start(loop_, kAgain);
+        return false;
+    }
+    ++target.last_ticket_;
+    ++listener.undecided_;
+    count(listener.counters_.handed);
+    target.undecided_.push_back(std::move(connection));
+    busy_.push_back(target);
+    to_the_end(listener, target);
+    return true;
+}
+
+void HandoffEngine::to_the_end(HandoffListener& listener, HandoffTarget& target) {
+    auto found = std::ranges::find(listener.members_, &target);
+    if (found != listener.members_.end()) std::rotate(found, found + 1, listener.members_.end());
+}
+
+void HandoffEngine::push_all(HandoffListener& listener, std::vector<HandoffTarget*> members) {
+    std::size_t turn = 0;
+    while (!listener.queue_.empty() && !members.empty()) {
+        turn %= members.size();
+        if (!give(listener.queue_.front(), *members[turn])) {
+            members.erase(members.begin() + static_cast<std::ptrdiff_t>(turn));
+            continue;
+        }
+        listener.queue_.pop_front();
+        uncount(listener.counters_.waiting);
+        ++turn;
+    }
+}
+
+void HandoffEngine::drop_waiting(HandoffListener& listener, std::string_view why) {
+    const std::size_t waiting = listener.queue_.size();
+    if (waiting == 0) return;
+    count(listener.counters_.dropped, waiting);
+    uncount(listener.counters_.waiting, waiting);
+    listener.queue_.clear();
+    log_->error("{} connections to {} that waited for a worker were closed: {}", waiting, listener.name_,
+                why);
+}
+
+// --- accepting
+
+void HandoffEngine::watch(HandoffListener& listener) {
+    if (!has_room(listener)) return listener.watcher_.unwatch();
+    // Not at its end yet: it goes on in the next turn. Watched by level, it would say so at once.
+    if (listener.ready_) return look();
+    if (listener.watcher_.watched()) return;
+    Result<void> watched = loop_.watch(listener.watcher_, Trigger::level);
+    if (watched) return;
+    log_->crit("cannot accept on {} for the moment: {}", listener.name_, watched.error().message);
+    pause_accepting();
+}
+
+void HandoffEngine::pause_accepting() {
+    paused_ = true;
+    again_.start(loop_, kAgain);
+}
+
+void HandoffEngine::accept_some(HandoffListener& listener) {
+    const bool woken = std::exchange(listener.woken_, false);
+    for (unsigned i = 0; i < kBatch && has_room(listener); ++i) {
+        if (accept_one(listener)) continue;
+        if (woken && i == 0 && !listener.ready_) count(listener.counters_.empty_wakeups);
+        return;
+    }
+}
+
+// False when there is nothing more to accept now.
+bool HandoffEngine::accept_one(HandoffListener& listener) {
+    sockaddr_storage from;
+    socklen_t length = sizeof(from);
+    auto* peer = reinterpret_cast<sockaddr*>(&from);
+    const int fd = ::accept4(listener.fd(), peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return accept_failed(listener, errno);
+    count(listener.counters_.accepted);
+    take_in(listener, FileDescriptor(fd), Address::from_sockaddr(peer, length));
+    if (fd < limits_.descriptors) return true;
+    log_->crit("{} descriptors are in use: no connections are accepted for the moment", fd);
+    return pause_accepting(), false;
+}
+
+bool HandoffEngine::accept_failed(HandoffListener& listener, int error_number) {
+    if (error_number == EAGAIN) return listener.ready_ = false;
+    if (is_about_connection(error_number)) return true;
+    count(listener.counters_.failures);
+    log_->crit("{}", system_error("accept4", listener.name_, error_number).message);
+    return pause_accepting(), false;
+}
+
+void HandoffEngine::take_in(HandoffListener& listener, FileDescriptor fd, Address peer) {
+    if (listener.rejecting_) {
+        count(listener.counters_.dropped);
+        return log_->error("a connection to {} was closed: no worker is there", listener.name_);
+    }
+    HandedConnection connection{std::move(fd), std::move(peer), &listener, 0, loop_.now()};
+    HandoffTarget* target = listener.queue_.empty() ? choose(listener, connection) : nullptr;
+    if (target != nullptr && give(connection, *target)) return;
+    listener.queue_.push_back(std::move(connection));
+    count(listener.counters_.waiting);
+}
+
+}  // namespace berth

@@ -1,0 +1,193 @@
+// Which sockets are handed over, and to which workers.
+#include "event/accept/handoff_master.hpp"
+
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/cycle.hpp"
+#include "event/accept/handoff_message.hpp"
+#include "event/events_module.hpp"
+#include "event/listening.hpp"
+#include "event/process/process_conf.hpp"
+#include "event/process/workers.hpp"
+
+namespace berth {
+
+namespace {
+
+// Descriptors that are left for workers, logs and the control socket.
+constexpr int kReserve = 32;
+
+int most_descriptors() {
+    rlimit limit{};
+    constexpr rlim_t kMost = 1 << 30;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMost;
+    return std::max(static_cast<int>(std::min(limit.rlim_cur, kMost)) - kReserve, 3);
+}
+
+// What its user could not do, a worker cannot do through its master either.
+bool may_listen(const Cycle& cycle, const ListenQuestion& question) {
+    if (question.fd >= 0) return false;  // a descriptor of the master's: it might be anything
+    const auto& user = cycle.conf<ProcessConf>().user;
+    if (::geteuid() != 0 || (user.is_set() && user->uid == 0)) return true;
+    const std::uint16_t port = question.address.port();
+    return !question.address.is_unix() && (port == 0 || port >= IPPORT_RESERVED);
+}
+
+}  // namespace
+
+class HandoffMaster::Target final : public HandoffTarget {
+ public:
+    Target(WorkerHandle& worker, const std::vector<HandoffListener*>& listeners)
+        : HandoffTarget(worker.identity().slot), worker_(worker), listeners_(listeners) {
+        seen_ = worker.row().handoff.last();
+        first_ticket(seen_);
+    }
+
+    WorkerHandle& worker() noexcept { return worker_; }
+
+ private:
+    bool send(const HandedConnection& connection) override {
+        if (connection.ticket - seen_ >= HandoffState::kTickets) return false;
+        const HandoffPayload payload(NewConnection{static_cast<std::uint32_t>(connection.listener->index()),
+                                                   connection.ticket, connection.peer});
+        return worker_.send(MessageType::newconn, payload.text(), connection.fd.get());
+    }
+    bool full() const noexcept override { return worker_.row().handoff.full(); }
+    std::uint64_t open() const noexcept override {
+        std::uint64_t sum = 0;
+        for (const HandoffListener* listener : listeners_) {
+            sum += worker_.row().listener(listener->index()).open.load(std::memory_order_relaxed);
+        }
+        return sum;
+    }
+    void collect(HandoffEngine& engine) override {
+        const HandoffState& state = worker_.row().handoff;
+        for (const std::uint64_t last = state.last(); seen_ < last;) {
+            ++seen_;
+            engine.decided(*this, seen_, state.taken(seen_));
+        }
+    }
+    bool ask_for_decision(bool urgently) override {
+        worker_.row().handoff.ask(urgently ? HandoffState::Asked::at_once : HandoffState::Asked::soon);
+        return worker_.row().handoff.last() != seen_;
+    }
+    void count_redistributed(HandoffListener& listener) override {
+        count(worker_.row().listener(listener.index()).redistributed);
+    }
+
+    WorkerHandle& worker_;
+    const std::vector<HandoffListener*>& listeners_;
+    std::uint64_t seen_ = 0;  // the last decision that the engine knows of
+};
+
+HandoffMaster::HandoffMaster(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard)
+    : sockets_(listeners),
+      scoreboard_(scoreboard),
+      engine_(loop),
+      book_(engine_, scoreboard.master().listener(ScoreboardRow::kListeners)) {}
+
+HandoffMaster::~HandoffMaster() = default;
+
+void HandoffMaster::serve(const Cycle& cycle) {
+    cycle_ = &cycle;
+    const auto& events = cycle.conf<EventsConf>();
+    engine_.configure(
+        {*events.handoff_window, *events.handoff_queue, *events.accept_hold, most_descriptors()},
+        cycle.log());
+    book_.hold(*events.accept_hold);
+    std::vector<HandoffListener*> before = std::exchange(listeners_, {});
+    for (const Listening::Entry& entry : cycle.conf<Listening>().entries) {
+        ListenerSet::Item* item = sockets_.find(entry.address);
+        if (entry.strategy != Strategy::handoff || item == nullptr) continue;
+        // A group that is left of reuseport gets its share of the connections still.
+        for (const Listener* socket : item->sockets()) {
+            if (!socket->listening()) continue;
+            auto kept = std::ranges::find(before, socket->fd(), &HandoffListener::fd);
+            if (kept != before.end()) {
+                listeners_.push_back(*kept);
+                before.erase(kept);
+            } else {
+                listeners_.push_back(&engine_.open(socket->fd(), item->index, entry.address.to_text(),
+                                                   scoreboard_.master().listener(item->index)));
+            }
+            engine_.balance(*listeners_.back(), entry.balance);
+        }
+    }
+    for (HandoffListener* listener : before) engine_.close(*listener);
+}
+
+HandoffMaster::Target& HandoffMaster::target(WorkerHandle& worker) {
+    auto& target = targets_[&worker];
+    if (target == nullptr) target = std::make_unique<Target>(worker, listeners_);
+    return *target;
+}
+
+void HandoffMaster::worker_online(WorkerHandle& worker) {
+    Target& joining = target(worker);
+    for (HandoffListener* listener : listeners_) engine_.join(*listener, joining);
+    book_.join(joining);
+}
+
+void HandoffMaster::worker_leaving(WorkerHandle& worker) {
+    Target& leaving = target(worker);
+    engine_.leave(leaving);
+    book_.forget(leaving);
+}
+
+void HandoffMaster::worker_ended(WorkerHandle& worker) {
+    auto found = targets_.find(&worker);
+    if (found == targets_.end()) return;
+    engine_.ended(*found->second);
+    book_.forget(*found->second);
+    targets_.erase(found);
+}
+
+bool HandoffMaster::take(WorkerHandle& worker, Message& message) {
+    switch (message.type) {
+        case MessageType::ack:
+        case MessageType::nack: return engine_.look(), true;
+        case MessageType::listen: return answer(worker, message), true;
+        default: return false;
+    }
+}
+
+void HandoffMaster::answer(WorkerHandle& worker, const Message& message) {
+    const std::optional<ListenQuestion> question = read_listen_question(message.payload);
+    if (!question) return;
+    if (question->leave) return book_.leave(*question, target(worker));
+    ListenAnswer answer;
+    if (Result<ListenAnswer> asked = ask(worker, *question)) {
+        answer = *std::move(asked);
+    } else {
+        cycle_->log().error("worker {} asked to listen on {}: {}", worker.identity().id,
+                            question->address.to_text(), asked.error().message);
+        answer.number = question->number;
+        answer.error = asked.error().code != 0 ? asked.error().code : EINVAL;
+    }
+    const HandoffPayload payload(answer);
+    worker.send(MessageType::listen, payload.text());
+}
+
+Result<ListenAnswer> HandoffMaster::ask(WorkerHandle& worker, const ListenQuestion& question) {
+    if (worker.asked()) return system_error("listen", "a worker that is leaving", ESHUTDOWN);
+    if (!may_listen(*cycle_, question)) return system_error("listen", question.address.to_text(), EACCES);
+    return book_.ask(question, target(worker), worker.accepting());
+}
+
+void HandoffMaster::rest() { engine_.rest(); }
+
+void HandoffMaster::close() {
+    engine_.close_all();
+    book_.close_sockets();
+}
+
+void HandoffMaster::abandon() noexcept {
+    engine_.abandon();
+    book_.close_sockets();
+}
+
+}  // namespace berth

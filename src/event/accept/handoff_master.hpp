@@ -1,0 +1,43 @@
+// HandoffMaster: the master as a HandoffEngine's owner: its workers are the targets.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "event/accept/accept_master.hpp"
+#include "event/accept/handoff_engine.hpp"
+#include "event/accept/listener_book.hpp"
+
+namespace berth {
+
+class HandoffMaster final : public AcceptMaster {
+ public:
+    HandoffMaster(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard);
+    ~HandoffMaster() override;
+
+    void serve(const Cycle& cycle) override;
+    void worker_online(WorkerHandle& worker) override;
+    void worker_leaving(WorkerHandle& worker) override;
+    void worker_ended(WorkerHandle& worker) override;
+    bool take(WorkerHandle& worker, Message& message) override;
+    void rest() override;
+    void close() override;
+    void abandon() noexcept override;
+
+ private:
+    class Target;
+
+    Target& target(WorkerHandle& worker);
+    void answer(WorkerHandle& worker, const Message& message);
+    Result<ListenAnswer> ask(WorkerHandle& worker, const ListenQuestion& question);
+
+    ListenerSet& sockets_;
+    Scoreboard& scoreboard_;
+    const Cycle* cycle_ = nullptr;
+    HandoffEngine engine_;
+    ListenerBook book_;
+    std::vector<HandoffListener*> listeners_;  // those of the configuration
+    std::map<WorkerHandle*, std::unique_ptr<Target>> targets_;
+};
+
+}  // namespace berth

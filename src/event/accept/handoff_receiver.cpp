@@ -1,0 +1,161 @@
+// Taking and refusing; and asking the master to listen.
+#include "event/accept/handoff_receiver.hpp"
+
+#include "event/process/channel.hpp"
+#include "event/process/worker.hpp"
+
+namespace berth {
+
+namespace {
+
+// How long a worker takes nothing: without a slot for it, and without a descriptor.
+constexpr Duration kNoSlots{10};
+constexpr Duration kNoDescriptors{250};
+
+}  // namespace
+
+HandoffReceiver::HandoffReceiver(Worker& worker)
+    : worker_(worker),
+      tell_(Callback<>::to<&HandoffReceiver::tell>(*this)),
+      room_(Callback<>::to<&HandoffReceiver::on_room>(*this)) {
+    worker_.row().handoff.set_full(false);
+}
+
+HandoffReceiver::~HandoffReceiver() = default;
+
+void HandoffReceiver::serve(std::uint32_t number, Listener& listener, ListenerCounters& counters) {
+    served_.insert_or_assign(number, Served{&listener, &counters});
+}
+
+void HandoffReceiver::cease(std::uint32_t number) { served_.erase(number); }
+
+bool HandoffReceiver::take(Message& message) {
+    if (message.type == MessageType::newconn) return take_connection(message), true;
+    if (message.type == MessageType::listen) return take_answer(message), true;
+    return false;
+}
+
+void HandoffReceiver::take_connection(Message& message) {
+    const std::optional<NewConnection> connection = read_new_connection(message.payload);
+    if (!connection) return worker_.log().alert("a connection came from the master in an unknown form");
+    if (open(message, *connection)) return;
+    if (auto found = served_.find(connection->listener); found != served_.end()) {
+        count(found->second.counters->refused);
+    }
+    refused_ = true;
+    worker_.row().handoff.decide(connection->ticket, false);
+    tell_later();
+}
+
+bool HandoffReceiver::open(Message& message, const NewConnection& connection) {
+    auto found = served_.find(connection.listener);
+    if (found == served_.end() || refused_for_now(message)) return false;
+    const Served& served = found->second;
+    Connection* opened = worker_.connections().open(std::move(message.fd), connection.peer, served.listener);
+    if (opened == nullptr) {
+        worker_.log().error("a connection was refused: {}", system_error("watch", "", errno).message);
+        return full_for(kNoDescriptors), false;
+    }
+    count(served.counters->handed);
+    opened->set_held_elsewhere();
+    opened->assume_readable();  // it came a long way round
+    const HandoffState::Asked asked = worker_.row().handoff.decide(connection.ticket, true);
+    if (asked == HandoffState::Asked::at_once) tell();
+    std::unique_ptr<Session> session = served.listener->make_session(*opened);
+    if (session != nullptr) {
+        opened->set_session(std::move(session));
+    } else {
+        count(served.counters->dropped);
+        opened->close();
+    }
+    if (asked == HandoffState::Asked::soon) tell_later();
+    return true;
+}
+
+// After all that is posted already: one word for all connections that are begun in this turn.
+void HandoffReceiver::tell_later() {
+    tell_.cancel();
+    worker_.loop().post(tell_);
+}
+
+bool HandoffReceiver::refused_for_now(const Message& message) {
+    if (!message.fd) {
+        worker_.log().crit(
+            "the descriptor of a connection was lost: no more descriptors; it goes to another worker");
+        return full_for(kNoDescriptors), true;
+    }
+    if (!worker_.connections().full()) return false;
+    worker_.log().warn("{} worker_connections are not enough: connections go to other workers",
+                       worker_.connections().limit());
+    return full_for(kNoSlots), true;
+}
+
+void HandoffReceiver::full_for(Duration time) {
+    worker_.row().handoff.set_full(true);
+    room_.start(worker_.loop(), time);
+}
+
+void HandoffReceiver::on_room() {
+    if (worker_.connections().full()) return room_.start(worker_.loop(), kNoSlots);
+    worker_.row().handoff.set_full(false);
+    worker_.tell_master(MessageType::ack);
+}
+
+void HandoffReceiver::tell() {
+    const bool asked = worker_.row().handoff.take_question();
+    const bool refused = std::exchange(refused_, false);
+    if (asked || refused) worker_.tell_master(refused ? MessageType::nack : MessageType::ack);
+}
+
+// --- listen
+
+Result<std::uint32_t> HandoffReceiver::listen(Wish wish) {
+    ListenQuestion question;
+    question.number = ++last_question_;
+    question.address = wish.address;
+    question.index = wish.index;
+    question.backlog = wish.backlog;
+    question.ipv6_only = wish.ipv6_only;
+    const HandoffPayload payload(question);
+    if (!worker_.tell_master(MessageType::listen, payload.text())) {
+        return system_error("listen", wish.address.to_text(), ENOTCONN);
+    }
+    dynamic_.insert_or_assign(question.number, Dynamic{std::move(wish)});
+    return question.number;
+}
+
+void HandoffReceiver::unlisten(std::uint32_t number) {
+    auto found = dynamic_.find(number);
+    if (found == dynamic_.end()) return;
+    cease(found->second.listener);
+    ListenQuestion question;
+    question.number = number;
+    question.leave = true;
+    question.address = found->second.wish.address;
+    question.index = found->second.wish.index;
+    const HandoffPayload payload(question);
+    worker_.tell_master(MessageType::listen, payload.text());
+    dynamic_.erase(found);
+}
+
+void HandoffReceiver::take_answer(const Message& message) {
+    const std::optional<ListenAnswer> answer = read_listen_answer(message.payload);
+    if (!answer) return;
+    auto found = dynamic_.find(answer->number);
+    if (found == dynamic_.end()) return;  // it changed its mind meanwhile
+    const Wish& wish = found->second.wish;
+    const Callback<const ListenAnswer&> answered = wish.answered;
+    if (answer->error != 0) {
+        dynamic_.erase(found);
+    } else {
+        listeners_.push_back(std::make_unique<Listener>(answer->address, ListenOptions()));
+        listeners_.back()->open_session(wish.open, wish.user);
+        found->second.listener = answer->listener;
+        ListenerCounters& counters = worker_.row().listener(ScoreboardRow::kListeners);
+        listeners_.back()->count_in(&counters);
+        serve(answer->listener, *listeners_.back(), counters);
+    }
+    if (answered) answered(*answer);
+}
+
+}  // namespace berth

@@ -1,0 +1,87 @@
+// HandoffReceiver: a worker's side of the handoff: it takes connections from the master, or refuses them.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "core/result.hpp"
+#include "event/accept/handoff_message.hpp"
+#include "event/callback.hpp"
+#include "event/listener.hpp"
+#include "event/loop.hpp"
+#include "event/process/scoreboard.hpp"
+
+namespace berth {
+
+class Worker;
+struct Message;
+
+// One for each worker. A connection is taken before a byte of it is read; one that finds no slot, no
+// descriptor or nobody who serves it is refused, and goes to another worker.
+class HandoffReceiver {
+ public:
+    explicit HandoffReceiver(Worker& worker);
+    HandoffReceiver(const HandoffReceiver&) = delete;
+    HandoffReceiver& operator=(const HandoffReceiver&) = delete;
+    ~HandoffReceiver();
+
+    // Connections of the listener of that number are served from now on, or no more. The listener stays with
+    // its connections; it outlives them.
+    void serve(std::uint32_t number, Listener& listener, ListenerCounters& counters);
+    void cease(std::uint32_t number);
+
+    // newconn, and answers to listen(). False when the message is another one.
+    bool take(Message& message);
+
+    // --- addresses that the configuration does not name
+
+    struct Wish {
+        // Of all workers that wish for the same address with the same index, the first decides about the
+        // socket, and they share it; also when the port is 0 and the kernel chooses.
+        Address address;
+        unsigned index = 0;
+        int backlog = 511;
+        bool ipv6_only = true;
+        Listener::OpenSession open = nullptr;
+        void* user = nullptr;
+        // With the address as it is, and error 0; or with the errno of why it cannot be. It may be wished for
+        // again then.
+        Callback<const ListenAnswer&> answered;
+    };
+    // Asks the master to listen there and to hand this worker its share of the connections. Returns the
+    // number for unlisten(). Fails when there is no master.
+    Result<std::uint32_t> listen(Wish wish);
+    // Connections that come nevertheless, as they were on their way, go to other workers.
+    void unlisten(std::uint32_t number);
+
+ private:
+    struct Served {
+        Listener* listener = nullptr;
+        ListenerCounters* counters = nullptr;
+    };
+    struct Dynamic {
+        Wish wish;
+        std::uint32_t listener = 0;  // 0: not answered yet
+    };
+
+    void take_connection(Message& message);
+    void take_answer(const Message& message);
+    bool open(Message& message, const NewConnection& connection);
+    bool refused_for_now(const Message& message);
+    void full_for(Duration time);
+    void on_room();
+    void tell_later();
+    void tell();
+
+    Worker& worker_;
+    std::map<std::uint32_t, Served> served_;
+    std::map<std::uint32_t, Dynamic> dynamic_;
+    // They stay: connections name them.
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    std::uint32_t last_question_ = 0;
+    bool refused_ = false;
+    Task tell_;
+    Timer room_;
+};
+
+}  // namespace berth

@@ -1,0 +1,70 @@
+// ListenerBook: the listening sockets that workers ask for while they run (Node's queryServer).
+#pragma once
+
+#include <list>
+#include <vector>
+
+#include "core/result.hpp"
+#include "event/accept/handoff_engine.hpp"
+#include "event/accept/handoff_message.hpp"
+#include "event/listener.hpp"
+
+namespace berth {
+
+// A key (address, port, family, descriptor, index) names a socket: whoever asks for the same key gets the
+// same one. What the first asker wants of the socket counts, and a port that the kernel chose for him is the
+// port of all. When it cannot be opened, he is told why and the key is forgotten, so that another may try.
+class ListenerBook {
+ public:
+    // The engine outlives the book. `counters` are those of all its listeners.
+    ListenerBook(HandoffEngine& engine, ListenerCounters& counters);
+    ListenerBook(const ListenerBook&) = delete;
+    ListenerBook& operator=(const ListenerBook&) = delete;
+    ~ListenerBook();
+
+    // How long a socket is kept open that no asker is left of, because all of them died and start again.
+    void hold(Duration time) noexcept { hold_ = time; }
+
+    // `asker` wants a share of the connections, from now on or, unless `online`, from join() on. An error's
+    // code is the errno.
+    Result<ListenAnswer> ask(const ListenQuestion& question, HandoffTarget& asker, bool online);
+    // All that it asked for is its to serve from now on.
+    void join(HandoffTarget& asker);
+    // It no longer wants that one; when it was the last one to, the socket is closed.
+    void leave(const ListenQuestion& question, HandoffTarget& asker);
+    // It is leaving or gone: it wants none of them.
+    void forget(HandoffTarget& asker);
+    // The number of a listener of the engine, as the answers had it.
+    static std::uint32_t number(const HandoffListener& listener) noexcept {
+        return static_cast<std::uint32_t>(listener.index());
+    }
+
+    std::size_t size() const noexcept { return entries_.size(); }
+    // Without a word to the engine, which has been told to close or to abandon all already.
+    void close_sockets() noexcept;
+
+ private:
+    struct Entry {
+        explicit Entry(const ListenQuestion& question);
+        Address address;  // as it was asked for
+        std::int32_t fd;
+        std::uint32_t index;
+        Listener socket;
+        HandoffListener* listener = nullptr;
+        std::vector<HandoffTarget*> askers;
+    };
+
+    Entry* find(const ListenQuestion& question) noexcept;
+    Result<Entry*> open(const ListenQuestion& question);
+    void close(Entry& entry);
+    void sweep();
+
+    HandoffEngine& engine_;
+    ListenerCounters& counters_;
+    Duration hold_{10'000};
+    std::uint32_t next_ = kDynamicListeners;
+    std::list<Entry> entries_;
+    Timer sweep_;
+};
+
+}  // namespace berth

@@ -1,0 +1,153 @@
+// strategy=handoff through reloads, upgrades, other strategies, more and fewer workers: nothing fails.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <stdexcept>
+
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/load.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+namespace {
+
+unsigned long_run(unsigned shortly, unsigned long_one) {
+    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+}
+
+std::string config(std::string_view strategy, unsigned workers = 2) {
+    return "worker_processes " + std::to_string(workers) + ";\nevents { accept_strategy " +
+           std::string(strategy) +
+           "; }\nhttp { server { listen 127.0.0.1:{port}; location / { return 200 hello; } } }\n";
+}
+
+void expect_clean(Load& load) {
+    load.stop();
+    EXPECT_EQ(load.counts().failed, 0U) << load.failures();
+    EXPECT_EQ(load.counts().stale, 0U) << load.failures();
+}
+
+// The first of so many; 0 would be this process group, so there is always one.
+pid_t first_worker(const Server& server, std::size_t count) {
+    std::vector<pid_t> workers;
+    if (!eventually([&] { return (workers = server.workers()).size() == count; })) {
+        throw std::runtime_error("the workers are not there:\n" + server.error_log());
+    }
+    return workers.front();
+}
+
+// A new binary takes over; the old one goes.
+void upgrade(Server& server, Load& load) {
+    const pid_t old = server.master();
+    ASSERT_GT(old, 1);
+    ::kill(old, SIGUSR2);
+    ASSERT_TRUE(eventually([&] {
+        const pid_t now = server.master();
+        return server.folder().has("berth.pid.oldbin") && now != 0 && now != old;
+    }));
+    ASSERT_TRUE(load.wait_for(50));
+    ::kill(old, SIGWINCH);
+    ASSERT_TRUE(eventually([&] { return server.workers(old).empty(); }));
+    ASSERT_TRUE(load.wait_for(50));
+    ::kill(old, SIGQUIT);
+    ASSERT_TRUE(eventually([&] { return !alive(old); }));
+    ASSERT_TRUE(load.wait_for(50));
+}
+
+TEST(HandoffLifeTest, UnderLoadReloadsAndUpgradesLoseNothing) {
+    Server server(config("handoff"));
+    Load load(server.port(), "/", long_run(8, 16));
+    for (unsigned i = 0; i < long_run(5, 100); ++i) {
+        ASSERT_TRUE(load.wait_for(50));
+        const RunResult result = server.reload();
+        ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+    }
+    for (unsigned i = 0; i < long_run(1, 10); ++i) upgrade(server, load);
+    expect_clean(load);
+    EXPECT_EQ(server.error_log().find("waited for a worker"), std::string::npos);
+}
+
+TEST(HandoffLifeTest, UnderLoadAPortChangesItsStrategyAndLosesNothing) {
+    Server server(config("handoff"));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(3, 30); ++i) {
+        for (const char* strategy : {"shared", "handoff"}) {
+            server.set_config(config(strategy));
+            ASSERT_TRUE(load.wait_for(30));
+            const RunResult result = server.reload();
+            ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+        }
+    }
+    ASSERT_TRUE(load.wait_for(30));
+    expect_clean(load);
+}
+
+TEST(HandoffLifeTest, UnderLoadMoreAndFewerWorkersLoseNothing) {
+    Server server(config("handoff"));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(2, 30); ++i) {
+        server.signal(SIGTTIN);
+        ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
+        ASSERT_TRUE(load.wait_for(30));
+        server.signal(SIGTTOU);
+        ASSERT_TRUE(load.wait_for(30));
+        ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    }
+    expect_clean(load);
+}
+
+// What waits in the master when an address changes hands goes to those who still serve it.
+TEST(HandoffLifeTest, WhatWaitsDuringAReloadIsServed) {
+    Server server(config("handoff", 1));
+    ASSERT_EQ(fetch(server.port(), "/").body, "hello");
+    const pid_t worker = first_worker(server, 1);
+    for (const char* strategy : {"handoff", "shared"}) {
+        const pid_t stuck = first_worker(server, 1);
+        ::kill(stuck, SIGSTOP);
+        std::vector<Client> clients;
+        for (int i = 0; i < 5; ++i) {
+            clients.emplace_back(server.port());
+            ASSERT_TRUE(clients.back().get("/", "Connection: close\r\n"));
+        }
+        server.set_config(config(strategy, 1));
+        EXPECT_EQ(server.reload().code, 0);
+        ::kill(stuck, SIGCONT);
+        for (Client& client : clients) EXPECT_EQ(client.read_response().body, "hello") << strategy;
+        EXPECT_TRUE(eventually([&] { return !alive(stuck) && server.workers().size() == 1; }));
+    }
+    EXPECT_FALSE(alive(worker));
+}
+
+TEST(HandoffLifeTest, WorkersThatAreKilledTakeNoConnectionWithThemThatTheyHadNotBegun) {
+    Server server(config("handoff"));
+    for (unsigned i = 0; i < long_run(5, 1000); ++i) {
+        const pid_t victim = first_worker(server, 2);
+        ::kill(victim, SIGSTOP);
+        std::vector<Client> clients;
+        for (int n = 0; n < 4; ++n) {
+            clients.emplace_back(server.port());
+            ASSERT_TRUE(clients.back().get("/", "Connection: close\r\n"));
+        }
+        ::kill(victim, SIGKILL);
+        for (Client& client : clients) ASSERT_EQ(client.read_response().body, "hello") << i;
+        ASSERT_TRUE(eventually([&] { return !alive(victim); }));
+    }
+}
+
+TEST(HandoffLifeTest, AWorkerThatIsAskedByHandToQuitGivesBackWhatItIsSent) {
+    Server server(config("handoff"));
+    Load load(server.port(), "/");
+    for (int i = 0; i < 3; ++i) {
+        const pid_t worker = first_worker(server, 2);
+        ASSERT_TRUE(load.wait_for(30));
+        ::kill(worker, SIGQUIT);
+        ASSERT_TRUE(eventually([&] { return !alive(worker); }));
+    }
+    expect_clean(load);
+}
+
+}  // namespace
+
+}  // namespace berth::test

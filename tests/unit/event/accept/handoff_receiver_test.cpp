@@ -1,0 +1,238 @@
+// HandoffReceiver: a worker takes and refuses, on a real channel whose other end is the test.
+#include "event/accept/handoff_receiver.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "core/cycle.hpp"
+#include "core/module.hpp"
+#include "event/listening.hpp"
+#include "event/process/channel.hpp"
+#include "event/process/listener_set.hpp"
+#include "event/process/worker.hpp"
+
+namespace berth {
+
+namespace {
+
+// Says a letter at once; ends with its client.
+class Greeting final : public Session {
+ public:
+    void on_start() override { static_cast<void>(!::send(connection().fd(), "h", 1, MSG_NOSIGNAL)); }
+    void on_readable() override {
+        char byte = 0;
+        if (!connection().recv(std::span(&byte, 1)).would_block()) connection().close();
+    }
+};
+
+std::unique_ptr<Session> greet(Connection&, Listener&, void*) { return std::make_unique<Greeting>(); }
+
+class HandoffReceiverTest : public ::testing::Test {
+ protected:
+    HandoffReceiverTest() {
+        Result<Channel::Ends> ends = Channel::make_ends();
+        master_ = std::make_unique<Channel>(
+            *loop_, std::move(ends->master),
+            Callback<Message&>::to<&HandoffReceiverTest::on_worker_says>(*this), Callback<>(&nothing, this));
+        worker_end_ = std::make_unique<Channel>(
+            *loop_, std::move(ends->child),
+            Callback<Message&>::to<&HandoffReceiverTest::on_master_says>(*this), Callback<>(&nothing, this));
+        EXPECT_TRUE(master_->start());
+        EXPECT_TRUE(worker_end_->start());
+    }
+    ~HandoffReceiverTest() override { worker_.reset(); }
+
+    static void nothing(void*) {}
+    void on_worker_says(Message& message) {
+        said_.push_back(message.type);
+        if (message.type == MessageType::listen) question_ = read_listen_question(message.payload);
+    }
+    void on_master_says(Message& message) { worker_->take(message); }
+    Callback<const ListenAnswer&> answered() {
+        return Callback<const ListenAnswer&>::to<&HandoffReceiverTest::on_answered>(*this);
+    }
+    void on_answered(const ListenAnswer& answer) { answers_.push_back(answer); }
+
+    void serve(const std::string& events) {
+        register_modules();
+        std::string pattern = (std::filesystem::temp_directory_path() / "berth-handoff-XXXXXX").string();
+        const int file = ::mkstemp(pattern.data());
+        std::ofstream(pattern) << "events { accept_strategy handoff; " << events << " }\n";
+        CycleOptions options;
+        options.conf_path = pattern;
+        options.prefix = "/tmp/";
+        Diagnostics diagnostics;
+        cycle_ = Cycle::load(options, diagnostics);
+        ::close(file);
+        ::unlink(pattern.c_str());
+        ASSERT_NE(cycle_, nullptr) << diagnostics.report("test");
+        cycle_->use_log(log_);
+        auto& listening = cycle_->own<Listening>();
+        ASSERT_TRUE(listening.add(Address::ipv4(INADDR_LOOPBACK, 0), nullptr, greet));
+        listening.entries.front().strategy = Strategy::handoff;
+        ASSERT_TRUE(listeners_.prepare(listening));
+        row_ = board_.take(0, 1, 1);
+        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, board_, *row_, listeners_);
+        worker_->talk_to(*worker_end_);
+        worker_->accept_connections();
+    }
+    // Hands over one end of a pair; returns the other one, the client's.
+    FileDescriptor hand_over(std::uint64_t ticket, std::uint32_t listener = 0) {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        const FileDescriptor given(ends[0]);
+        const HandoffPayload payload(NewConnection{listener, ticket, Address::ipv4(0x0a000001, 99)});
+        EXPECT_TRUE(master_->send(MessageType::newconn, payload.text(), given.get()));
+        return FileDescriptor(ends[1]);
+    }
+    template <class Condition>
+    bool run_until(Condition is_so) {
+        for (int i = 0; i < 1000 && !is_so(); ++i) loop_->run_once(Duration(10));
+        return is_so();
+    }
+    bool decided(std::uint64_t ticket) {
+        return run_until([&] { return row_->handoff.last() == ticket; });
+    }
+    static bool greeted(const FileDescriptor& client) {
+        char byte = 0;
+        return ::recv(client.get(), &byte, 1, MSG_DONTWAIT) == 1;
+    }
+    bool said(MessageType type) {
+        return run_until([&] { return std::ranges::find(said_, type) != said_.end(); });
+    }
+
+    Log log_;
+    std::unique_ptr<EventLoop> loop_ = std::move(EventLoop::create()).value();
+    Scoreboard board_ = std::move(Scoreboard::create()).value();
+    std::unique_ptr<Cycle> cycle_;
+    ListenerSet listeners_;
+    std::unique_ptr<Channel> master_;
+    std::unique_ptr<Channel> worker_end_;
+    ScoreboardRow* row_ = nullptr;
+    std::unique_ptr<Worker> worker_;
+    std::vector<MessageType> said_;
+    std::vector<ListenAnswer> answers_;
+    std::optional<ListenQuestion> question_;
+};
+
+TEST_F(HandoffReceiverTest, TakesWithoutAMessageUnlessItIsAsked) {
+    serve("");
+    const FileDescriptor client = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    EXPECT_TRUE(row_->handoff.taken(1));
+    EXPECT_TRUE(greeted(client));
+    EXPECT_EQ(worker_->connections().used(), 1U);
+    EXPECT_EQ(row_->listener(0).handed.load(), 1U);
+    loop_->run_once(Duration(0));
+    EXPECT_TRUE(said_.empty());
+    row_->handoff.ask(HandoffState::Asked::soon);
+    const FileDescriptor another = hand_over(2);
+    EXPECT_TRUE(said(MessageType::ack));
+    row_->handoff.ask(HandoffState::Asked::at_once);
+    const FileDescriptor third = hand_over(3);
+    EXPECT_TRUE(run_until([&] { return said_.size() == 2; }));
+}
+
+TEST_F(HandoffReceiverTest, RefusesWhenItHasNoSlotAndSaysWhenItHasOneAgain) {
+    serve("worker_connections 1;");
+    FileDescriptor client = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    const FileDescriptor another = hand_over(2);
+    ASSERT_TRUE(decided(2));
+    EXPECT_FALSE(row_->handoff.taken(2));
+    EXPECT_TRUE(row_->handoff.full());
+    EXPECT_EQ(row_->listener(0).refused.load(), 1U);
+    EXPECT_TRUE(said(MessageType::nack));
+    client.reset();
+    EXPECT_TRUE(said(MessageType::ack));
+    EXPECT_FALSE(row_->handoff.full());
+}
+
+TEST_F(HandoffReceiverTest, RefusesWhenTheDescriptorWasLost) {
+    serve("");
+    const FileDescriptor client = hand_over(1);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{3, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const bool done = decided(1);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_TRUE(done);
+    EXPECT_FALSE(row_->handoff.taken(1));
+    EXPECT_TRUE(row_->handoff.full());
+    EXPECT_EQ(worker_->connections().used(), 0U);
+    EXPECT_TRUE(said(MessageType::ack));  // after a while it has some
+}
+
+TEST_F(HandoffReceiverTest, RefusesWhatItDoesNotServe) {
+    serve("");
+    const FileDescriptor client = hand_over(1, 17);
+    ASSERT_TRUE(decided(1));
+    EXPECT_FALSE(row_->handoff.taken(1));
+}
+
+TEST_F(HandoffReceiverTest, ServesWhatCameBeforeItDrainsAndRefusesTheRest) {
+    serve("");
+    const FileDescriptor before = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    worker_->drain(Drain::politely, Callback<>(&nothing, this));
+    const FileDescriptor after = hand_over(2);
+    ASSERT_TRUE(decided(2));
+    EXPECT_TRUE(row_->handoff.taken(1));
+    EXPECT_FALSE(row_->handoff.taken(2));
+    EXPECT_TRUE(greeted(before));
+    EXPECT_TRUE(said(MessageType::nack));
+}
+
+TEST_F(HandoffReceiverTest, AsksTheMasterToListenAndServesWhatComes) {
+    serve("");
+    HandoffReceiver::Wish wish;
+    wish.address = Address::ipv4(INADDR_LOOPBACK, 0);
+    wish.index = 4;
+    wish.open = greet;
+    wish.answered = answered();
+    Result<std::uint32_t> number = worker_->handoff().listen(wish);
+    ASSERT_TRUE(number.ok());
+    ASSERT_TRUE(run_until([&] { return question_.has_value(); }));
+    EXPECT_EQ(question_->number, *number);
+    EXPECT_EQ(question_->index, 4U);
+
+    const Address there = Address::ipv4(INADDR_LOOPBACK, 4711);
+    const HandoffPayload answer(ListenAnswer{*number, 0, kDynamicListeners + 2, there});
+    master_->send(MessageType::listen, answer.text());
+    ASSERT_TRUE(run_until([&] { return answers_.size() == 1; }));
+    EXPECT_EQ(answers_[0].address, there);
+    const FileDescriptor client = hand_over(1, kDynamicListeners + 2);
+    ASSERT_TRUE(decided(1));
+    EXPECT_TRUE(greeted(client));
+
+    question_.reset();
+    worker_->handoff().unlisten(*number);
+    ASSERT_TRUE(run_until([&] { return question_.has_value(); }));
+    EXPECT_TRUE(question_->leave);
+    const FileDescriptor late = hand_over(2, kDynamicListeners + 2);
+    ASSERT_TRUE(decided(2));
+    EXPECT_FALSE(row_->handoff.taken(2));
+}
+
+TEST_F(HandoffReceiverTest, IsToldWhyTheMasterCannotListen) {
+    serve("");
+    HandoffReceiver::Wish wish;
+    wish.address = Address::ipv4(INADDR_LOOPBACK, 80);
+    wish.answered = answered();
+    const std::uint32_t number = worker_->handoff().listen(wish).value();
+    master_->send(MessageType::listen, HandoffPayload(ListenAnswer{number, EACCES, 0, {}}).text());
+    ASSERT_TRUE(run_until([&] { return answers_.size() == 1; }));
+    EXPECT_EQ(answers_[0].error, EACCES);
+}
+
+}  // namespace
+
+}  // namespace berth

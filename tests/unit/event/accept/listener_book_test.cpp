@@ -1,0 +1,200 @@
+// ListenerBook: shared keys, shared ports, errors that are told and forgotten; and the messages about them.
+#include "event/accept/listener_book.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/event/loop_fixture.hpp"
+
+namespace berth {
+
+namespace {
+
+class Asker final : public HandoffTarget {
+ public:
+    using HandoffTarget::HandoffTarget;
+    std::vector<std::size_t> sent;  // numbers of the listeners
+
+ private:
+    bool send(const HandedConnection& connection) override {
+        sent.push_back(connection.listener->index());
+        return true;
+    }
+};
+
+class ListenerBookTest : public LoopTest {
+ protected:
+    ListenerBookTest() : engine_(loop()), book_(engine_, counters_), one_(0), two_(1) {
+        engine_.configure({8, 8, Duration(60'000), 1 << 30}, log_);
+    }
+    static ListenQuestion question(std::uint16_t port, unsigned index = 0) {
+        ListenQuestion question;
+        question.number = 7;
+        question.address = Address::ipv4(INADDR_LOOPBACK, port);
+        question.index = index;
+        return question;
+    }
+    ListenAnswer ask(const ListenQuestion& question, Asker& asker) {
+        Result<ListenAnswer> answer = book_.ask(question, asker, true);
+        EXPECT_TRUE(answer.ok());
+        return answer.ok() ? *answer : ListenAnswer();
+    }
+    static bool connects(const Address& to) {
+        const FileDescriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        return ::connect(fd.get(), to.data(), to.length()) == 0;
+    }
+
+    Log log_;
+    ListenerCounters counters_{};
+    HandoffEngine engine_;
+    ListenerBook book_;
+    Asker one_;
+    Asker two_;
+};
+
+BERTH_ON_EACH_POLLER(ListenerBookTest);
+
+TEST_P(ListenerBookTest, TheSameKeyIsTheSameSocket) {
+    const ListenAnswer first = ask(question(0), one_);
+    EXPECT_EQ(first.number, 7U);
+    EXPECT_EQ(first.error, 0);
+    EXPECT_NE(first.address.port(), 0U);
+    const ListenAnswer second = ask(question(0), two_);
+    EXPECT_EQ(second.address, first.address);
+    EXPECT_EQ(second.listener, first.listener);
+    EXPECT_EQ(book_.size(), 1U);
+    EXPECT_TRUE(connects(first.address));
+    EXPECT_TRUE(connects(first.address));
+    EXPECT_TRUE(run_until([&] { return one_.sent.size() == 1 && two_.sent.size() == 1; }));
+    EXPECT_EQ(one_.sent[0], first.listener);
+}
+
+TEST_P(ListenerBookTest, TheSecondListenOfAWorkerIsAnotherPort) {
+    const ListenAnswer first = ask(question(0, 0), one_);
+    const ListenAnswer second = ask(question(0, 1), one_);
+    EXPECT_NE(second.address.port(), first.address.port());
+    EXPECT_NE(second.listener, first.listener);
+}
+
+TEST_P(ListenerBookTest, AnErrorIsToldAndForgotten) {
+    std::uint16_t port = 0;
+    {
+        Listener other(Address::ipv4(INADDR_LOOPBACK, 0), ListenOptions());
+        ASSERT_TRUE(other.bind_and_listen());
+        port = other.address().port();
+        Result<ListenAnswer> answer = book_.ask(question(port), one_, true);
+        ASSERT_FALSE(answer.ok());
+        EXPECT_EQ(answer.error().code, EADDRINUSE);
+        EXPECT_EQ(book_.size(), 0U);
+    }
+    EXPECT_EQ(ask(question(port), two_).address.port(), port);
+}
+
+TEST_P(ListenerBookTest, TheFirstAskersOptionsWin) {
+    ListenQuestion first = question(0);
+    first.address = *Address::parse("[::]:0");
+    first.ipv6_only = false;
+    const ListenAnswer answer = ask(first, one_);
+    ListenQuestion second = first;
+    second.ipv6_only = true;
+    EXPECT_EQ(ask(second, two_).address, answer.address);
+    EXPECT_TRUE(connects(Address::ipv4(INADDR_LOOPBACK, answer.address.port())));
+}
+
+TEST_P(ListenerBookTest, TheLastToLeaveClosesIt) {
+    const ListenAnswer answer = ask(question(0), one_);
+    ask(question(0), two_);
+    book_.leave(question(0), one_);
+    turn();
+    EXPECT_TRUE(connects(answer.address));
+    book_.leave(question(0), two_);
+    turn();
+    EXPECT_FALSE(connects(answer.address));
+    EXPECT_EQ(book_.size(), 0U);
+}
+
+TEST_P(ListenerBookTest, WhenAllHaveDiedItIsHeldForAWhile) {
+    book_.hold(Duration(20));
+    const ListenAnswer answer = ask(question(0), one_);
+    engine_.ended(one_);
+    book_.forget(one_);
+    EXPECT_TRUE(connects(answer.address));
+    EXPECT_EQ(ask(question(0), two_).address, answer.address);
+    EXPECT_TRUE(run_until([&] { return two_.sent.size() == 1; }));
+    engine_.ended(two_);
+    book_.forget(two_);
+    EXPECT_TRUE(run_until([&] { return book_.size() == 0; }));
+    EXPECT_FALSE(connects(answer.address));
+}
+
+TEST_P(ListenerBookTest, WhoIsNotOnlineYetWaitsForIt) {
+    Result<ListenAnswer> answer = book_.ask(question(0), one_, false);
+    ASSERT_TRUE(answer.ok());
+    EXPECT_TRUE(connects(answer->address));
+    for (int i = 0; i < 5; ++i) turn();
+    EXPECT_TRUE(one_.sent.empty());
+    book_.join(one_);
+    EXPECT_TRUE(run_until([&] { return one_.sent.size() == 1; }));
+}
+
+TEST_P(ListenerBookTest, ADescriptorOfTheAskedProcess) {
+    Listener mine(Address::ipv4(INADDR_LOOPBACK, 0), ListenOptions());
+    ASSERT_TRUE(mine.bind_and_listen());
+    ListenQuestion by_number;
+    by_number.fd = mine.fd();
+    EXPECT_EQ(ask(by_number, one_).address, mine.address());
+    EXPECT_TRUE(connects(mine.address()));
+    EXPECT_TRUE(run_until([&] { return one_.sent.size() == 1; }));
+}
+
+TEST(HandoffMessageTest, ThereAndBack) {
+    const Address peer = *Address::parse("[2001:db8::1]:443");
+    const HandoffPayload connection(NewConnection{5, 1ULL << 40U, peer});
+    const auto read = read_new_connection(connection.text());
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->listener, 5U);
+    EXPECT_EQ(read->ticket, 1ULL << 40U);
+    EXPECT_EQ(read->peer, peer);
+
+    ListenQuestion asked;
+    asked.number = 3;
+    asked.leave = true;
+    asked.address = *Address::parse("unix:/tmp/a.sock");
+    asked.index = 2;
+    asked.backlog = 127;
+    asked.ipv6_only = false;
+    const auto question = read_listen_question(HandoffPayload(asked).text());
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->number, 3U);
+    EXPECT_TRUE(question->leave);
+    EXPECT_EQ(question->address, asked.address);
+    EXPECT_EQ(question->fd, -1);
+    EXPECT_EQ(question->index, 2U);
+    EXPECT_EQ(question->backlog, 127);
+    EXPECT_FALSE(question->ipv6_only);
+
+    const auto answer = read_listen_answer(HandoffPayload(ListenAnswer{3, EADDRINUSE, 0, {}}).text());
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->error, EADDRINUSE);
+    EXPECT_FALSE(answer->address.specified());
+    EXPECT_FALSE(read_listen_answer("short"));
+}
+
+TEST(HandoffStateTest, DecisionsAreSeenAndWhoWaitsIsTold) {
+    auto state = std::make_unique<HandoffState>();
+    EXPECT_EQ(state->decide(1, true), HandoffState::Asked::no);
+    state->ask(HandoffState::Asked::soon);
+    EXPECT_EQ(state->decide(2, false), HandoffState::Asked::soon);
+    EXPECT_TRUE(state->take_question());
+    EXPECT_FALSE(state->take_question());
+    EXPECT_EQ(state->last(), 2U);
+    EXPECT_TRUE(state->taken(1));
+    EXPECT_FALSE(state->taken(2));
+    // The place of an old ticket is used again.
+    state->decide(2 + HandoffState::kTickets, true);
+    EXPECT_TRUE(state->taken(2 + HandoffState::kTickets));
+}
+
+}  // namespace
+
+}  // namespace berth

@@ -51,19 +51,30 @@ constexpr Directive directives[] = {
         "How many connections a worker may have open at once, those to other "
         "servers included. When they run short, the longest idle ones are closed.",
         {1, 1'000'000'000}),
-    rows::flag<&C::multi_accept>("multi_accept", in_events,
-                                 "Whether a worker that is woken takes all waiting connections, or one."),
+    rows::flag<&C::multi_accept>(
+        "multi_accept", in_events,
+        "Whether a worker that is woken takes all waiting connections, or one (up to "
+        "16 when they come faster than it can turn to them)."),
     rows::choice<&C::accept_mutex>(
         "accept_mutex", in_events, kMutex,
-        "How workers that share a socket are woken for a connection. exclusive: the kernel "
-        "wakes one (EPOLLEXCLUSIVE). off: all are woken. on is taken as exclusive."),
+        "How workers that share a socket are woken for a connection. exclusive: the kernel wakes one "
+        "(EPOLLEXCLUSIVE), and they take turns in being the first it finds. off: all are woken, and all but "
+        "one "
+        "for nothing. on: only one worker watches at a time, the others try to take its place once they have "
+        "something else to do, or after accept_mutex_delay; one that is 7/8 full lets its turns pass. With "
+        "`use "
+        "poll` exclusive is the same as off: poll(2) wakes everybody."),
     rows::duration<&C::accept_mutex_delay>("accept_mutex_delay", in_events,
-                                           "Accepted for compatibility: exclusive wake-ups need no delay."),
+                                           "With accept_mutex on: how long a worker sleeps at most before it "
+                                           "tries to become the one that accepts. A worker that is stopped "
+                                           "while it is that one loses its place after twice this time."),
     rows::choice<&C::accept_strategy>(
         "accept_strategy", in_events, kStrategyNames,
         "How workers share a listening port where its `listen` does not say. shared: all watch one socket. "
         "handoff: the master accepts and passes connections on, round robin. reuseport: one socket for each "
-        "worker, the kernel chooses. proxy: front processes accept and relay to each worker's own address."),
+        "worker, the kernel chooses by the client's address, and what waits for a worker that is busy or "
+        "stopped "
+        "waits for that one. proxy: front processes accept and relay to each worker's own address."),
     rows::choice<&C::accept_balance>(
         "accept_balance", in_events, kAcceptBalanceNames,
         "Who gets the next connection, with the strategies handoff and proxy, where `listen` does not say "

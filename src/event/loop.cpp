@@ -69,6 +69,7 @@ void EventLoop::abandon_after_fork() noexcept {
     posted_.clear();
     first_buried_ = last_buried_ = nullptr;
     remote_.store(nullptr, std::memory_order_relaxed);
+    observer_ = nullptr;
     poller_.reset();
     wakeup_.reset();
 }
@@ -194,8 +195,10 @@ void EventLoop::deliver(const ReadyEvent& event) {
 
 void EventLoop::run_once(Duration longest) {
     ++counters_.turns;
+    if (observer_ != nullptr) observer_->before_wait();
     const std::size_t ready = poller_->wait({ready_.get(), kBatch}, timeout(longest));
     update_time();
+    if (observer_ != nullptr) observer_->after_wait({ready_.get(), ready});
     for (std::size_t i = 0; i < ready; ++i) deliver(ready_[i]);
     const std::size_t fired = timers_.fire(now_);
     const std::size_t ran = run_posted();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -74,6 +75,16 @@ class RemoteTask {
     RemoteTask* next_remote_ = nullptr;
 };
 
+// Is told before the loop waits, and of what it woke up for before that is delivered.
+class LoopObserver {
+ public:
+    virtual void before_wait() = 0;
+    virtual void after_wait(std::span<const ReadyEvent> ready) = 0;
+
+ protected:
+    ~LoopObserver() = default;
+};
+
 // One thread, one loop. A turn is, in this order: wait for descriptors; deliver what is ready; fire timers;
 // run posted tasks; bury. Only post_from_thread() may be called from another thread.
 class EventLoop {
@@ -117,6 +128,9 @@ class EventLoop {
     // Destroys it at the end of this turn, in the order of burial: the only way that anything dies which may
     // be on the stack. Once only for each. What destructors bury goes at the end of the next turn.
     void bury(Buried& buried) noexcept;
+
+    // There is one at most; null: none. It must leave before it dies.
+    void observe(LoopObserver* observer) noexcept { observer_ = observer; }
 
     // Runs turns until stop().
     void run();
@@ -165,6 +179,7 @@ class EventLoop {
     std::vector<Slot> slots_;  // by descriptor
     std::unique_ptr<ReadyEvent[]> ready_;
     Counters counters_;
+    LoopObserver* observer_ = nullptr;
     bool stopping_ = false;
     FileDescriptor wakeup_;
     Watcher wakeup_watcher_;

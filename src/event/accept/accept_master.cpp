@@ -4,10 +4,14 @@
 #include <algorithm>
 
 #include "event/accept/handoff_master.hpp"
+#include "event/accept/reuseport.hpp"
+#include "event/accept/shared_master.hpp"
 
 namespace berth {
 
-Sharing::Sharing(EventLoop& loop, Workers&, ListenerSet& listeners, Scoreboard& scoreboard) {
+Sharing::Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard) {
+    parts_.push_back(make_shared_master(loop, workers, listeners, scoreboard));
+    parts_.push_back(make_reuseport_master(loop, workers, listeners));
     parts_.push_back(std::make_unique<HandoffMaster>(loop, listeners, scoreboard));
 }
 

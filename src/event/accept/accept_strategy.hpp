@@ -1,6 +1,7 @@
 // AcceptStrategy: how one worker gets its share of the connections of one listening socket.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "event/listener.hpp"
@@ -37,8 +38,15 @@ std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Liste
 std::unique_ptr<AcceptStrategy> make_handoff_strategy(Worker& worker, ListenerSet::Item& item,
                                                       ListenerCounters& counters);
 
-// strategy=shared: all workers watch `socket` (accept_mutex says how), which need not be the listener's own.
+// Whom a connection wakes, of the workers that share a socket: all of them; one (EPOLLEXCLUSIVE; with a
+// poller that has no such thing, all); the one whose turn it is to watch.
+enum class Waking : std::uint8_t { all, one, in_turn };
+
+// strategy=shared: all workers watch `socket`, which need not be the listener's own. It is closed by the
+// caller, afterwards.
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
-                                                     ListenerCounters& counters);
+                                                     ListenerCounters& counters, Waking waking);
+// As accept_mutex says.
+Waking waking_of(const Worker& worker);
 
 }  // namespace berth

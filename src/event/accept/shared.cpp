@@ -1,7 +1,12 @@
-// strategy=shared: every worker watches the same socket; the kernel wakes one of them, or all.
+// strategy=shared: every worker watches the same socket; the kernel wakes one of them or all, or they take
+// turns.
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "event/accept/accept_strategy.hpp"
+#include "event/accept/turn.hpp"
 #include "event/events_module.hpp"
 #include "event/process/worker.hpp"
 
@@ -10,7 +15,11 @@ namespace berth {
 namespace {
 
 // Connections taken in one go, with `multi_accept on`, before the loop's other work has its turn.
-constexpr unsigned kBatch = 64;
+constexpr unsigned kMultiBatch = 64;
+// Without it: one, and twice as many as before when connections come faster than turns, up to this. Asking
+// for one too many costs a system call, so after that nothing more is tried for a while.
+constexpr unsigned kBatch = 16;
+constexpr unsigned kCalm = 16;
 // The kernel wakes the first of those that watch exclusively, and that is always the same one: after so many
 // accepts a worker goes to the end of the queue, by watching anew.
 constexpr unsigned kRotation = 16;
@@ -19,61 +28,102 @@ constexpr unsigned kSweep = 1024;
 constexpr Duration kNoDescriptors{250};
 constexpr Duration kNoSlots{10};
 
-class SharedStrategy final : public AcceptStrategy {
+class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
  public:
-    SharedStrategy(Worker& worker, Listener& listener, int socket, ListenerCounters& counters)
+    SharedStrategy(Worker& worker, Listener& listener, int socket, ListenerCounters& counters, Waking waking)
         : worker_(worker),
           listener_(listener),
           socket_(socket),
           counters_(counters),
-          batch_(*worker.cycle().conf<EventsConf>().multi_accept ? kBatch : 1),
-          trigger_(*worker.cycle().conf<EventsConf>().accept_mutex == AcceptMutex::off
-                       ? Trigger::level
-                       : Trigger::level_exclusive),
+          multi_(*worker.cycle().conf<EventsConf>().multi_accept),
+          batch_(multi_ ? kMultiBatch : 1),
+          trigger_(waking == Waking::one ? Trigger::level_exclusive : Trigger::level),
+          turn_(waking == Waking::in_turn ? &worker.accept_turn() : nullptr),
           watcher_(Callback<Readiness>::to<&SharedStrategy::on_ready>(*this), socket),
           again_(Callback<>::to<&SharedStrategy::on_again>(*this)),
           retry_(Callback<>::to<&SharedStrategy::on_retry>(*this)) {}
+    ~SharedStrategy() { leave_turn(); }
 
     void arm() override {
         armed_ = true;
         resume();
     }
     void pause() noexcept override {
-        watcher_.unwatch();
-        again_.cancel();
+        leave_turn();
+        stop_watching();
     }
     void resume() noexcept override {
         retry_.stop();
-        if (!armed_ || watcher_.watched()) return;
-        if (Result<void> watched = worker_.loop().watch(watcher_, trigger_); !watched) {
-            worker_.log().crit("cannot accept on {} for the moment: {}", listener_.address().to_text(),
-                               watched.error().message);
-            retry_later(kNoDescriptors);
-        }
+        if (!armed_) return;
+        if (turn_ == nullptr) return watch();
+        if (!std::exchange(in_turn_, true)) turn_->join(*this);
     }
-    void nudge() override { accept_some(kSweep); }
+    void nudge() override {
+        if (turn_ != nullptr) turn_->offered();
+        accept_some(kSweep);
+    }
 
  private:
     enum class Taken : std::uint8_t { connection, nothing, stop };
 
     void on_ready(Readiness) {
         count(counters_.wakeups);
-        accept_some(batch_);
+        if (!multi_) choose_batch();
+        const unsigned done = accept_some(batch_);
+        if (done == 0 && !retry_.armed()) count(counters_.empty_wakeups);
+        if (!multi_ && done < batch_) {
+            batch_ = std::max(done, 1U);
+            calm_ = kCalm;
+        }
+        if (turn_ != nullptr) turn_->accepted();
     }
     void on_again() { accept_some(batch_); }
     void on_retry() { resume(); }
 
-    void accept_some(unsigned most) {
-        if (!armed_) return;
-        for (unsigned i = 0; i < most; ++i) {
-            const Taken taken = accept_one();
-            if (taken == Taken::nothing && i == 0) count(counters_.empty_wakeups);
-            if (taken == Taken::connection) continue;
-            if (taken == Taken::nothing) rotate();
-            return;
+    void choose_batch() noexcept {
+        const std::uint64_t turn = worker_.loop().counters().turns;
+        const bool pressing = std::exchange(last_turn_, turn) + 1 == turn;
+        if (!pressing) {
+            batch_ = 1;
+        } else if (calm_ > 0) {
+            --calm_;
+        } else {
+            batch_ = std::min(batch_ * 2, kBatch);
         }
-        rotate();
-        if (batch_ > 1 && watcher_.watched()) worker_.loop().post(again_);
+    }
+
+    void turn_began() noexcept override { watch(); }
+    void turn_ended() noexcept override { stop_watching(); }
+    int watched_socket() const noexcept override { return socket_; }
+    void leave_turn() noexcept {
+        if (std::exchange(in_turn_, false)) turn_->leave(*this);
+    }
+
+    void watch() noexcept {
+        if (watcher_.watched() || retry_.armed()) return;
+        if (Result<void> watched = worker_.loop().watch(watcher_, trigger_); !watched) {
+            worker_.log().crit("cannot accept on {} for the moment: {}", listener_.address().to_text(),
+                               watched.error().message);
+            retry_later(kNoDescriptors);
+        }
+    }
+    void stop_watching() noexcept {
+        watcher_.unwatch();
+        again_.cancel();
+    }
+
+    // Returns how many there were.
+    unsigned accept_some(unsigned most) {
+        if (!armed_) return 0;
+        unsigned done = 0;
+        Taken taken = Taken::connection;
+        while (done < most && taken == Taken::connection) {
+            taken = accept_one();
+            if (taken == Taken::connection) ++done;
+        }
+        if (taken != Taken::stop) rotate();
+        if (taken == Taken::connection && multi_ && watcher_.watched()) worker_.loop().post(again_);
+        return done;
     }
 
     Taken accept_one() {
@@ -138,8 +188,8 @@ class SharedStrategy final : public AcceptStrategy {
     // The kernel has woken this worker alone for what it cannot take now: somebody else has to look.
     void retry_later(Duration time) {
         if (retry_.armed()) return;
-        pause();
         retry_.start(worker_.loop(), time);
+        pause();
         worker_.pass_on();
     }
 
@@ -148,15 +198,20 @@ class SharedStrategy final : public AcceptStrategy {
             return;
         since_rotation_ = 0;
         watcher_.unwatch();
-        resume();
+        watch();
     }
 
     Worker& worker_;
     Listener& listener_;
     const int socket_;
     ListenerCounters& counters_;
-    const unsigned batch_;
+    const bool multi_;
+    unsigned batch_;
+    unsigned calm_ = 0;
+    std::uint64_t last_turn_ = 0;
     const Trigger trigger_;
+    AcceptTurn* const turn_;  // null: it watches all the time
+    bool in_turn_ = false;
     unsigned since_rotation_ = 0;
     bool armed_ = false;
     Watcher watcher_;
@@ -167,8 +222,18 @@ class SharedStrategy final : public AcceptStrategy {
 }  // namespace
 
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
-                                                     ListenerCounters& counters) {
-    return std::make_unique<SharedStrategy>(worker, listener, socket, counters);
+                                                     ListenerCounters& counters, Waking waking) {
+    return std::make_unique<SharedStrategy>(worker, listener, socket, counters, waking);
+}
+
+Waking waking_of(const Worker& worker) {
+    switch (*worker.cycle().conf<EventsConf>().accept_mutex) {
+        case AcceptMutex::off: return Waking::all;
+        case AcceptMutex::exclusive: return Waking::one;
+        case AcceptMutex::on: break;
+    }
+    // Alone it has nobody to take turns with.
+    return worker.has_master() ? Waking::in_turn : Waking::all;
 }
 
 }  // namespace berth

@@ -44,7 +44,7 @@ struct Arrivals {
 
 bool is_known(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(MessageType::online) &&
-           type <= static_cast<std::uint16_t>(MessageType::stats);
+           type <= static_cast<std::uint16_t>(MessageType::watch);
 }
 
 // Takes the first descriptor of the control data; others, which nobody sends, are closed.

@@ -24,6 +24,7 @@ enum class MessageType : std::uint16_t {
     ready,       // worker: has started, waits for `online`
     nudge,       // master: look at the shared listeners; worker: I cannot, let somebody else look
     stats,       // worker: numbers that are not in the scoreboard
+    watch,       // master: another slot's socket, to be watched (none: no longer); worker: it was lost
 };
 
 struct Message {

@@ -186,6 +186,19 @@ void ControlServer::abandon() noexcept {
     dead_.splice(dead_.end(), clients_);
 }
 
+void obey(ControlServer& server, const ControlRequest& request, const ControlCommands& commands) {
+    const std::pair<std::string_view, Callback<>> at_once[] = {
+        {"reopen", commands.reopen}, {"stop", commands.stop}, {"quit", commands.quit}};
+    if (request.command == "reload") return commands.reload(request.client);
+    if (request.command == "status") return server.answer(request.client, commands.status, true);
+    for (const auto& [name, run] : at_once) {
+        if (request.command != name) continue;
+        run();
+        return server.answer(request.client, {}, true);
+    }
+    server.answer(request.client, "unknown command", false);
+}
+
 Result<ControlAnswer> ask_control(const std::string& path, std::string_view command, Duration timeout) {
     Result<Address> address = Address::unix_path(path);
     if (!address) return address.error();

@@ -91,6 +91,16 @@ class ControlServer {
     Task bury_;
 };
 
+// What a process does for whoever asks. A reload is answered later, by the client's number.
+struct ControlCommands {
+    Callback<std::uint64_t> reload;
+    std::string status;
+    Callback<> reopen;
+    Callback<> stop;
+    Callback<> quit;
+};
+void obey(ControlServer& server, const ControlRequest& request, const ControlCommands& commands);
+
 struct ControlAnswer {
     std::string text;
     bool success = false;

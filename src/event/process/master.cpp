@@ -35,6 +35,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       workers_(loop, listeners, scoreboard,
                {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
                 Callback<WorkerHandle&>::to<&Master::on_worker_stuck>(*this),
+                Callback<WorkerHandle&>::to<&Master::on_worker_left>(*this),
                 Callback<WorkerHandle&, int>::to<&Master::on_worker_ended>(*this),
                 Callback<Generation&>::to<&Master::in_child>(*this)}),
       respawn_timer_(Callback<>::to<&Master::respawn_missing>(*this)),
@@ -42,6 +43,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       tick_(Callback<>::to<&Master::tick>(*this)),
       last_generation_(current_->number()),
       ready_limit_(Callback<>::to<&Master::on_ready_limit>(*this)),
+      switch_limit_(Callback<>::to<&Master::on_switch_limit>(*this)),
       new_binary_(Callback<int>::to<&Master::on_new_binary_ended>(*this)) {}
 
 Result<void> Master::run(const std::function<Result<void>()>& announce) {
@@ -54,6 +56,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
+    respawn_.configure(*conf().worker_respawn_delay);
     listeners_.serve(current_->cycle->conf<Listening>());
     ScoreboardRow& row = scoreboard_.master();
     row.generation = current_->number();
@@ -95,18 +98,10 @@ void Master::on_signal(const SignalEvent& signal) {
 }
 
 void Master::on_control(const ControlRequest& request) {
-    if (request.command == "reload") return reload(request.client);
-    if (request.command == "status") return control_.answer(request.client, status(), true);
-    if (request.command == "reopen") {
-        reopen();
-    } else if (request.command == "stop") {
-        stop();
-    } else if (request.command == "quit") {
-        quit();
-    } else {
-        return control_.answer(request.client, "unknown command", false);
-    }
-    control_.answer(request.client, {}, true);
+    obey(control_, request,
+         {Callback<std::uint64_t>::to<&Master::reload>(*this), status(),
+          Callback<>::to<&Master::reopen>(*this), Callback<>::to<&Master::stop>(*this),
+          Callback<>::to<&Master::quit>(*this)});
 }
 
 std::string Master::status() const {
@@ -238,6 +233,7 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
                  worker.pid());
     }
     if (ending_ != Ending::no) return finish_when_empty();
+    finish_switch();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
     if (candidate_ != nullptr && is.generation == candidate_->number()) {

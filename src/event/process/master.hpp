@@ -58,13 +58,16 @@ class Master {
     void respawn_missing();
     void in_child(Generation& own);
 
-    // Reload: load, start, wait until all are ready, switch.
+    // Reload: load, start, wait until all are ready, switch, wait until the old ones accept no more.
     void reload(std::uint64_t client);
     void on_loaded();
     Result<void> start_candidate();
     void commit();
     void reject(const std::string& why);
     void on_ready_limit();
+    void on_worker_left(WorkerHandle&) { finish_switch(); }
+    void finish_switch();
+    void on_switch_limit();
     void end_reload(const std::string& text, bool success);
     void take_new_paths();
 
@@ -102,6 +105,8 @@ class Master {
     std::unique_ptr<Generation> candidate_;
     std::string warnings_;
     Timer ready_limit_;
+    bool switching_ = false;  // the new generation accepts, and the old one may still
+    Timer switch_limit_;
     std::vector<std::uint64_t> clients_;       // of the control socket, waiting for this reload
     std::vector<std::uint64_t> next_clients_;  // for the one after it
     bool reload_again_ = false;

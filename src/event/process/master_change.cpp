@@ -15,7 +15,7 @@ namespace berth {
 
 void Master::reload(std::uint64_t client) {
     if (ending_ != Ending::no) return control_.answer(client, "the server is shutting down", false);
-    if (reload_ != nullptr || candidate_ != nullptr) {
+    if (reload_ != nullptr || candidate_ != nullptr || switching_) {
         reload_again_ = true;
         if (client != 0) next_clients_.push_back(client);
         return;
@@ -84,8 +84,26 @@ void Master::commit() {
     take_new_paths();
     count(scoreboard_.reloads());
     scoreboard_.master().generation = generation;
-    log().notice("generation {} active", generation);
-    end_reload(warnings_ + fmt::format("generation {} active", generation), true);
+    switching_ = true;
+    switch_limit_.start(loop_, *conf().worker_switch_timeout);
+    finish_switch();
+}
+
+// The new generation is active when the old one accepts no more, by its own word: then nobody gets an answer
+// of the old one on a connection that was made after this.
+void Master::finish_switch() {
+    if (!switching_ || !workers_.others_left(current_->number())) return;
+    switching_ = false;
+    switch_limit_.stop();
+    const std::string text = fmt::format("generation {} active", current_->number());
+    log().notice("{}", text);
+    end_reload(warnings_ + text, true);
+}
+
+void Master::on_switch_limit() {
+    log().warn("{} old workers have not said within worker_switch_timeout that they accept no more",
+               workers_.forget_others(current_->number()));
+    finish_switch();
 }
 
 void Master::reject(const std::string& why) {

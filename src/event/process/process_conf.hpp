@@ -63,6 +63,7 @@ struct ProcessConf {
     Setting<std::chrono::milliseconds> worker_idle_drain{std::chrono::milliseconds(5000)};
     Setting<RespawnDelay> worker_respawn_delay;
     Setting<std::chrono::milliseconds> worker_start_timeout{std::chrono::milliseconds(30'000)};
+    Setting<std::chrono::milliseconds> worker_switch_timeout{std::chrono::milliseconds(5000)};
     Setting<std::chrono::milliseconds> worker_kill_timeout{std::chrono::milliseconds(1000)};
     Setting<RunAs> user;
     Setting<std::string> pid{""};

@@ -230,6 +230,13 @@ constexpr Directive directives[] = {
         "How long a worker may take until it is ready. One that needs longer is killed; in a reload that "
         "means that the new configuration is not applied.",
         {1}),
+    rows::duration<&C::worker_switch_timeout>(
+        "worker_switch_timeout", in_main,
+        "How long a reload waits for the old workers to say that they accept no more, before it reports the "
+        "new "
+        "generation active. One that is stopped has not said so by then: a connection that it has begun on "
+        "waits for it.",
+        {1}),
     rows::duration<&C::worker_kill_timeout>(
         "worker_kill_timeout", in_main,
         "How long workers have to end when the server is stopped fast (TERM, -s stop); then they are killed.",

@@ -10,6 +10,7 @@
 #include "core/metrics/histogram.hpp"
 #include "core/result.hpp"
 #include "event/accept/handoff_state.hpp"
+#include "event/accept/lease.hpp"
 
 namespace berth {
 
@@ -173,6 +174,8 @@ class Scoreboard {
     SharedCounter& respawns() noexcept { return memory_->respawns; }
     SharedCounter& reloads() noexcept { return memory_->reloads; }
     SharedCounter& failed_reloads() noexcept { return memory_->failed_reloads; }
+    // accept_mutex on: which worker's turn it is to accept.
+    AcceptLease& accept_lease() noexcept { return memory_->accept_lease; }
     // The process in this slot died and another takes its place; counts in respawns(), too.
     void count_restart(ProcessRole role, std::uint32_t slot) noexcept;
 
@@ -191,6 +194,7 @@ class Scoreboard {
         SharedCounter respawns;
         SharedCounter reloads;
         SharedCounter failed_reloads;
+        alignas(64) AcceptLease accept_lease;
         SharedCounter restarts[kProcessRoles][kRows];  // by slot
         ListenerName listeners[ScoreboardRow::kListeners];
         ScoreboardRow master;

@@ -95,23 +95,12 @@ void Single::on_signal(const SignalEvent& signal) {
 }
 
 void Single::on_control(const ControlRequest& request) {
-    if (request.command == "reload") return reload(request.client);
-    if (request.command == "status") {
-        const Worker& current = served_.back()->worker;
-        const std::string text = fmt::format("generation {}, a single process, {} generations draining\n",
-                                             current.generation(), served_.size() - 1);
-        return control_.answer(request.client, text, true);
-    }
-    if (request.command == "reopen") {
-        reopen();
-    } else if (request.command == "stop") {
-        stop();
-    } else if (request.command == "quit") {
-        quit();
-    } else {
-        return control_.answer(request.client, "unknown command", false);
-    }
-    control_.answer(request.client, {}, true);
+    obey(control_, request,
+         {Callback<std::uint64_t>::to<&Single::reload>(*this),
+          fmt::format("generation {}, a single process, {} generations draining\n",
+                      served_.back()->worker.generation(), served_.size() - 1),
+          Callback<>::to<&Single::reopen>(*this), Callback<>::to<&Single::stop>(*this),
+          Callback<>::to<&Single::quit>(*this)});
 }
 
 void Single::reload(std::uint64_t client) {

@@ -6,6 +6,8 @@
 #include "core/module.hpp"
 #include "event/accept/accept_strategy.hpp"
 #include "event/accept/handoff_receiver.hpp"
+#include "event/accept/reuseport.hpp"
+#include "event/accept/turn.hpp"
 #include "event/events_module.hpp"
 #include "event/listening.hpp"
 #include "event/process/listener_set.hpp"
@@ -29,6 +31,7 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
       listeners_(listeners),
       handoff_(std::make_unique<HandoffReceiver>(*this)),
       connections_(loop, *cycle.conf<EventsConf>().worker_connections, &cycle.log()),
+      lent_(std::make_unique<LentSockets>(*this, listeners)),
       idle_drain_(Callback<>::to<&Worker::end_idle_drain>(*this)),
       shutdown_(Callback<>::to<&Worker::end_shutdown>(*this)),
       tick_(Callback<>::to<&Worker::tick>(*this)) {
@@ -69,7 +72,11 @@ void Worker::accept_connections() {
     if (draining_ || !acceptors_.empty()) return;
     for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
         ListenerSet::Item* item = listeners_.find(entry.address);
-        if (item == nullptr) {
+        const bool own = item != nullptr && has_master() && entry.strategy == Strategy::reuseport;
+        const Listener* socket = item == nullptr ? nullptr
+                                 : own           ? item->group_socket(slot())
+                                                 : item->listener.get();
+        if (socket == nullptr || !socket->has_socket()) {
             log().alert("nothing listens on {}: it is not served", entry.address.to_text());
             continue;
         }
@@ -86,6 +93,7 @@ bool Worker::tell_master(MessageType type, std::string_view payload, int fd) {
 }
 
 void Worker::take(Message& message) {
+    if (message.type == MessageType::watch) return lent_->take(message);
     if (handoff_->take(message)) return;
     for (auto& acceptor : acceptors_) {
         if (acceptor->take(message)) return;
@@ -94,7 +102,19 @@ void Worker::take(Message& message) {
 
 void Worker::nudge() {
     for (auto& acceptor : acceptors_) acceptor->nudge();
+    lent_->nudge();
 }
+
+AcceptTurn& Worker::accept_turn() {
+    if (accept_turn_ == nullptr) {
+        accept_turn_ = std::make_unique<AcceptTurn>(loop_, scoreboard_.accept_lease(), identity_.id,
+                                                    *cycle_.conf<EventsConf>().accept_mutex_delay,
+                                                    connections_, Callback<>::to<&Worker::offer_turn>(*this));
+    }
+    return *accept_turn_;
+}
+
+void Worker::offer_turn() { tell_master(MessageType::nudge, kTurnOffered); }
 
 void Worker::drain(Drain how, Callback<> ended) {
     const auto& conf = cycle_.conf<ProcessConf>();
@@ -103,17 +123,23 @@ void Worker::drain(Drain how, Callback<> ended) {
     ended_ = ended;
     if (first) {
         row_.state = WorkerState::draining;
-        // No longer watched, the kernel wakes us for nothing more; what it has woken us for already is taken,
-        // or it would wait until the next connection wakes somebody else. Not when the whole server ends.
-        for (auto& acceptor : acceptors_) acceptor->pause();
-        if (!at_once_) nudge();
-        acceptors_.clear();
+        stop_accepting();
         connections_.drain();
         idle_drain_.start(loop_, *conf.worker_idle_drain);
         if (conf.worker_shutdown_timeout->count() > 0) shutdown_.start(loop_, *conf.worker_shutdown_timeout);
     }
     if (at_once_) connections_.close_idle();
     if (first) connections_.when_empty(Callback<>::to<&Worker::finished>(*this));
+}
+
+// No longer watched, the kernel wakes us for nothing more; what it has woken us for already is taken, or it
+// would wait until the next connection wakes somebody else. Not when the whole server ends.
+void Worker::stop_accepting() {
+    for (auto& acceptor : acceptors_) acceptor->pause();
+    lent_->pause();
+    if (!at_once_) nudge();
+    acceptors_.clear();
+    lent_->clear();
 }
 
 // From here on idle ones go; connections that had no answer yet are served, unless the server itself ends and
@@ -146,6 +172,7 @@ void Worker::end_shutdown() {
 void Worker::stop() {
     draining_ = true;
     acceptors_.clear();
+    lent_->clear();
     connections_.for_each([](Connection& connection) { connection.close(); });
 }
 

@@ -18,6 +18,8 @@
 namespace berth {
 
 class AcceptStrategy;
+class AcceptTurn;
+class LentSockets;
 class HandoffReceiver;
 class ListenerSet;
 
@@ -79,6 +81,8 @@ class Worker {
     Result<void> start();
     // Begins to accept on every listener of the configuration.
     void accept_connections();
+    // accept_mutex on: when this worker watches the shared listeners. Made when it is first asked for.
+    AcceptTurn& accept_turn();
     // Accepts what waits on the shared listeners, although the kernel woke somebody else for it.
     void nudge();
     // `told` is called when connections wait that this worker cannot take now; at most once until it tries
@@ -94,6 +98,8 @@ class Worker {
     void stop();
 
  private:
+    void offer_turn();
+    void stop_accepting();
     void end_idle_drain();
     void end_shutdown();
     void close_unused();
@@ -109,7 +115,9 @@ class Worker {
     std::unique_ptr<HandoffReceiver> handoff_;  // has listeners that connections name
     ConnectionPool connections_;
     std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
+    std::unique_ptr<AcceptTurn> accept_turn_;
     std::vector<std::unique_ptr<AcceptStrategy>> acceptors_;
+    std::unique_ptr<LentSockets> lent_;
     Channel* master_ = nullptr;
     bool started_ = false;
     bool draining_ = false;

@@ -1,7 +1,6 @@
 // Forking workers, and the book kept of them.
 #include "event/process/workers.hpp"
 
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -48,9 +47,9 @@ void WorkerHandle::on_message(Message& message) {
     } else if (message.type == MessageType::disconnect) {
         reason_ = message.payload;
         leave();
-        owner_.nudge_for_waiting();
-    } else if (message.type == MessageType::nudge) {
-        owner_.nudge_for_waiting(this);
+        left_ = true;
+        owner_.sharing_.take(*this, message);
+        owner_.events_.left(*this);
     } else {
         owner_.sharing_.take(*this, message);
     }
@@ -129,6 +128,20 @@ bool Workers::all_ready(std::uint64_t generation) const noexcept {
     });
 }
 
+bool Workers::others_left(std::uint64_t generation) const noexcept {
+    return std::ranges::all_of(all_, [&](const auto& worker) {
+        return worker->identity_.generation == generation || worker->left_;
+    });
+}
+
+std::size_t Workers::forget_others(std::uint64_t generation) noexcept {
+    std::size_t count = 0;
+    for (auto& worker : all_) {
+        if (worker->identity_.generation != generation && !std::exchange(worker->left_, true)) ++count;
+    }
+    return count;
+}
+
 void Workers::put_online(WorkerHandle& worker) {
     if (worker.asked_) return;
     worker.online_ = true;
@@ -166,26 +179,6 @@ void Workers::send_all(MessageType type, std::string_view payload, int fd) {
     for (auto& worker : all_) worker->send(type, payload, fd);
 }
 
-void Workers::nudge_for_waiting(const WorkerHandle* but) {
-    for (const ListenerSet::Item& item : listeners_.items()) {
-        const auto somebody_waits = [](const Listener* listener) {
-            pollfd waiting{listener->fd(), POLLIN, 0};
-            return listener->listening() && ::poll(&waiting, 1, 0) == 1;
-        };
-        if (std::ranges::none_of(item.sockets(), somebody_waits)) continue;
-        if (WorkerHandle* worker = next_online(but)) worker->send(MessageType::nudge);
-        return;  // it looks at all of them
-    }
-}
-
-WorkerHandle* Workers::next_online(const WorkerHandle* but) {
-    std::vector<WorkerHandle*> online;
-    for (auto& worker : all_) {
-        if (worker->online_ && !worker->asked_ && worker.get() != but) online.push_back(worker.get());
-    }
-    return online.empty() ? nullptr : online[turn_++ % online.size()];
-}
-
 void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->read_rest();
     sharing_.worker_ended(worker);
@@ -196,7 +189,6 @@ void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->close();
     worker.start_limit_.stop();
     loop_.post(bury_);
-    nudge_for_waiting();
     events_.ended(worker, status);
 }
 

@@ -32,6 +32,8 @@ class WorkerHandle {
     bool online() const noexcept { return online_; }  // it was told to accept
     // It may be given connections: online, and neither asked to end nor finished with accepting.
     bool accepting() const noexcept { return online_ && !leaving_; }
+    // It has said itself that it accepts no more, or that is not waited for.
+    bool left() const noexcept { return left_; }
     // Why it could not start, in its own words; empty when it did not say.
     const std::string& reason() const noexcept { return reason_; }
     // Once it has ended: the connections it held then.
@@ -56,6 +58,7 @@ class WorkerHandle {
     pid_t pid_ = 0;
     bool asked_ = false;
     bool leaving_ = false;
+    bool left_ = false;
     bool online_ = false;
     std::string reason_;
     std::uint64_t lost_ = 0;
@@ -69,6 +72,7 @@ class WorkerHandle {
 struct WorkerEvents {
     Callback<WorkerHandle&> ready;       // it waits to be told `online`
     Callback<WorkerHandle&> stuck;       // it was not ready within worker_start_timeout, and is being killed
+    Callback<WorkerHandle&> left;        // it has said that it accepts no more
     Callback<WorkerHandle&, int> ended;  // with the status of waitpid(2); it is gone after this call
     Callback<Generation&> in_child;  // in a fresh child of this generation: let go of what is the master's
 };
@@ -91,6 +95,11 @@ class Workers {
     std::size_t count(std::uint64_t generation) const noexcept;  // not asked to end
     bool all_ready(std::uint64_t generation) const noexcept;
 
+    // Have those of all other generations said that they accept no more?
+    bool others_left(std::uint64_t generation) const noexcept;
+    // They are not waited for any longer; returns how many had not said so.
+    std::size_t forget_others(std::uint64_t generation) noexcept;
+
     // Lets a ready one accept, unless it was asked to end.
     void put_online(WorkerHandle& worker);
     void drain_all(Drain how);
@@ -99,10 +108,6 @@ class Workers {
     void kill(std::uint64_t generation) noexcept;
     void kill_all() noexcept;
     void send_all(MessageType type, std::string_view payload, int fd);
-
-    // A connection may wait on a shared socket although the worker that the kernel woke for it is gone: then
-    // one living worker other than `but` looks.
-    void nudge_for_waiting(const WorkerHandle* but = nullptr);
 
     // At SIGCHLD, where there are no pidfds.
     void poll();
@@ -114,7 +119,6 @@ class Workers {
     void ended(WorkerHandle& worker, int status);
     [[noreturn]] void run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel,
                                 pid_t master);
-    WorkerHandle* next_online(const WorkerHandle* but);
     void bury();
 
     EventLoop& loop_;
@@ -122,7 +126,6 @@ class Workers {
     Scoreboard& scoreboard_;
     WorkerEvents events_;
     std::uint64_t last_id_ = 0;
-    std::uint64_t turn_ = 0;
     std::list<std::unique_ptr<WorkerHandle>> all_;
     std::list<std::unique_ptr<WorkerHandle>> dead_;
     Sharing sharing_;

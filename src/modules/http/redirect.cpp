@@ -2,7 +2,6 @@
 #include "modules/http/redirect.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/text/number.hpp"
 #include "event/connection.hpp"
@@ -70,16 +69,9 @@ std::string_view origin(Request& request, const LocationConf& conf) {
 
 }  // namespace
 
-std::string_view join(Arena& arena, std::string_view a, std::string_view b) {
-    auto out = arena.array<char>(a.size() + b.size());
-    if (!a.empty()) std::memcpy(out.data(), a.data(), a.size());
-    if (!b.empty()) std::memcpy(out.data() + a.size(), b.data(), b.size());
-    return {out.data(), out.size()};
-}
-
 std::string_view with_args(Request& request, std::string_view path) {
     if (request.args().empty()) return path;
-    return join(request.arena(), join(request.arena(), path, "?"), request.args());
+    return join(request.arena(), path, "?", request.args());
 }
 
 Verdict redirect_to(Request& request, int status, std::string_view location) {

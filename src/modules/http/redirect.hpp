@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "core/memory/arena.hpp"
+#include "core/text/join.hpp"
 #include "modules/http/verdict.hpp"
 
 namespace berth::http {
@@ -16,9 +16,6 @@ Verdict redirect_to(Request& request, int status, std::string_view location);
 
 // `path` with the request's arguments behind it.
 std::string_view with_args(Request& request, std::string_view path);
-
-// a + b in the arena.
-std::string_view join(Arena& arena, std::string_view a, std::string_view b);
 
 // Whether a status is one of those that redirect: 301, 302, 303, 307, 308.
 constexpr bool is_redirect(int status) noexcept {

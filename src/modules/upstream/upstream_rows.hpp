@@ -1,6 +1,7 @@
 // The directives of upstream{}, for every protocol that has one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "core/config/directive.hpp"
@@ -50,11 +51,16 @@ constexpr Directive again(Directive directive) {
     directive.repeatable = true;
     return directive;
 }
-}  // namespace internal
+template <std::size_t N, std::size_t M>
+constexpr std::array<Directive, N + M> join(const std::array<Directive, N>& a,
+                                            const std::array<Directive, M>& b) {
+    std::array<Directive, N + M> all;
+    std::copy(b.begin(), b.end(), std::copy(a.begin(), a.end(), all.begin()));
+    return all;
+}
 
-constexpr auto upstream_rows(Context in_upstream) {
-    using internal::again;
-    using internal::row;
+// Servers, and how requests and connections to them are kept.
+constexpr auto server_rows(Context in_upstream) {
     return std::array{
         again(row<take_server>(
             "server", in_upstream, {1, kAnyNumber}, Kind::text,
@@ -85,6 +91,12 @@ constexpr auto upstream_rows(Context in_upstream) {
         row<take_queue>("queue", in_upstream, {1, 2}, Kind::text, "NUMBER [timeout=TIME]",
                         "How many requests may wait, in each worker, while every server is at max_conns, and "
                         "for how long (60s). Without a queue they are refused at once."),
+    };
+}
+
+// How a server is chosen.
+constexpr auto balancer_rows(Context in_upstream) {
+    return std::array{
         row<take_least_conn>("least_conn", in_upstream, {0, 0}, Kind::text, "",
                              "The server with the fewest requests under way, relative to its weight; among "
                              "equals, round robin."),
@@ -115,6 +127,12 @@ constexpr auto upstream_rows(Context in_upstream) {
                                    "never more than PERCENT of "
                                    "the servers (50%) at once."),
     };
+}
+
+}  // namespace internal
+
+constexpr auto upstream_rows(Context in_upstream) {
+    return internal::join(internal::server_rows(in_upstream), internal::balancer_rows(in_upstream));
 }
 
 }  // namespace berth::upstream

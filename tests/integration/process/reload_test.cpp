@@ -97,6 +97,33 @@ TEST(ReloadTest, TheOneThatTurnsTheControlSocketOffIsStillAnswered) {
     EXPECT_EQ(fetch(server.port(), "/").body, "two");
 }
 
+// "Generation N active" is true: who connects after that is never answered by an older one.
+TEST(ReloadTest, IsOverWhenTheOldWorkersAcceptNoMore) {
+    Server server(config("0"));
+    for (unsigned i = 1; i <= long_run(20, 500); ++i) {
+        server.set_config(config(std::to_string(i)));
+        ASSERT_EQ(server.reload().code, 0);
+        ASSERT_EQ(fetch(server.port(), "/").body, std::to_string(i));
+    }
+}
+
+TEST(ReloadTest, DoesNotWaitForEverForAWorkerThatIsStopped) {
+    const std::string soon = "worker_switch_timeout 200ms;";
+    Server server(config("one", soon));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    const pid_t stuck = server.workers().front();
+    ::kill(stuck, SIGSTOP);
+    server.set_config(config("two", soon));
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_EQ(occurrences(server.error_log(), "1 old workers have not said within worker_switch_timeout"),
+              1U);
+    // Nor again in the next one.
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_EQ(occurrences(server.error_log(), "worker_switch_timeout"), 1U);
+    ::kill(stuck, SIGCONT);
+    EXPECT_TRUE(eventually([&] { return !alive(stuck); }));
+}
+
 // A folder or disk of an old log can be taken away once its workers are gone.
 TEST(ReloadTest, NewWorkersHoldNoLogsOfTheOldConfiguration) {
     Server server(config("one", "error_log first.log;"));

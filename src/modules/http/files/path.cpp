@@ -1,7 +1,7 @@
 // From a URI to a path: root, alias, and what must never come out of them.
-#include <cstring>
 
 #include "core/cycle.hpp"
+#include "core/text/join.hpp"
 #include "modules/http/files/files.hpp"
 #include "modules/http/location.hpp"
 #include "modules/http/request.hpp"
@@ -43,16 +43,12 @@ bool climbs(std::string_view path, std::size_t from) {
     return false;
 }
 
-std::string_view concat(Request& request, std::string_view a, std::string_view b, std::string_view c) {
-    const std::size_t size = a.size() + b.size() + c.size();
-    const std::span<char> out = request.arena().array<char>(size + 1);
-    char* at = out.data();
-    for (const std::string_view part : {a, b, c}) {
-        if (!part.empty()) std::memcpy(at, part.data(), part.size());
-        at += part.size();
-    }
-    *at = '\0';
-    return {out.data(), size};
+// For system calls: a NUL stands behind it.
+std::string_view join_path(Arena& arena, std::string_view base, std::string_view rest,
+                           std::string_view suffix) {
+    std::string_view path = join(arena, base, rest, suffix, std::string_view("\0", 1));
+    path.remove_suffix(1);
+    return path;
 }
 
 }  // namespace
@@ -68,7 +64,7 @@ std::optional<std::string_view> map_uri(Request& request, std::string_view uri, 
                        mapping.location->name, uri);
         return std::nullopt;
     }
-    const std::string_view path = concat(request, base, *rest, suffix);
+    const std::string_view path = join_path(request.arena(), base, *rest, suffix);
     // "location /a" with "alias /b/" makes "/b/../x" of "/a../x"; and variables bring what they like.
     const bool trusted = conf.may_climb || !conf.base.empty();
     if (path.find('\0') == path.npos && !climbs(path, trusted ? base.size() : 0)) return path;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/text/ascii.hpp"
+#include "core/text/join.hpp"
 #include "core/text/number.hpp"
 #include "core/time/http_date.hpp"
 
@@ -37,15 +38,6 @@ bool parse_one(std::string_view text, std::uint64_t size, ByteRange& range) noex
     if (!first || !last || *first > *last) return false;
     range = {std::min(*first, size), *last >= size ? size : *last + 1};
     return true;
-}
-
-std::string_view join(Arena& arena, std::initializer_list<std::string_view> parts) {
-    std::size_t size = 0;
-    for (const std::string_view part : parts) size += part.size();
-    const std::span<char> out = arena.array<char>(size);
-    auto at = out.begin();
-    for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
-    return {out.data(), out.size()};
 }
 
 class Decimal {
@@ -93,12 +85,12 @@ std::string_view content_range(const ByteRange& range, std::uint64_t size, Arena
     const Decimal first(range.begin);
     const Decimal last(range.end - 1);
     const Decimal total(size);
-    return join(arena, {"bytes ", first.text(), "-", last.text(), "/", total.text()});
+    return join(arena, "bytes ", first.text(), "-", last.text(), "/", total.text());
 }
 
 std::string_view content_range_unsatisfied(std::uint64_t size, Arena& arena) {
     const Decimal total(size);
-    return join(arena, {"bytes */", total.text()});
+    return join(arena, "bytes */", total.text());
 }
 
 }  // namespace berth::http

@@ -100,8 +100,7 @@ std::string_view eval_args(Request& request, const Value& args) {
 std::string_view new_args(Request& request, const RewriteStep& step) {
     const std::string_view own = step.has_args ? eval_args(request, step.args) : std::string_view();
     if (!step.keeps_args || request.args().empty()) return own;
-    return own.empty() ? request.args()
-                       : join(request.arena(), join(request.arena(), own, "&"), request.args());
+    return own.empty() ? request.args() : join(request.arena(), own, "&", request.args());
 }
 
 }  // namespace
@@ -121,8 +120,7 @@ bool Program::Run::take(Request& request, const RewriteStep& step) {
     const std::string_view path = step.path.eval(request);
     if (step.redirect_status == 0) return replace_uri(request, step, path);
     const std::string_view args = new_args(request, step);
-    const std::string_view target =
-        args.empty() ? path : join(request.arena(), join(request.arena(), path, "?"), args);
+    const std::string_view target = args.empty() ? path : join(request.arena(), path, "?", args);
     if (options_.log) request.log_at(LogLevel::notice, "rewritten redirect: \"{}\"", target);
     verdict_ = redirect_to(request, step.redirect_status, location_text(request, target));
     return false;

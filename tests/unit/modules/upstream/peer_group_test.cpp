@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "tests/unit/modules/upstream/upstream_fixture.hpp"
 
@@ -150,6 +151,40 @@ TEST_F(PeerGroupTest, TotalsAreRightAfterADeathInTheMiddle) {
     EXPECT_EQ(view(2).active, 0U);
     mine.end();
     EXPECT_EQ(view(1).active, 0U);
+    ::munmap(&shared, 4096);
+}
+
+// Workers that are killed wherever they happen to be: nothing stays behind, and the zone is whole.
+TEST_F(PeerGroupTest, KilledAtAnyInstant) {
+    start(servers({3, 1, 1}));
+    const std::size_t before = stats().used_bytes;
+    Shared& shared = shared_page();
+    const int rounds = std::getenv("BERTH_LONG") != nullptr ? 2000 : 40;
+    for (int round = 0; round < rounds; ++round) {
+        shared.alive = 7;
+        shared.step = 0;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const Owner mine{&shared.alive, 7};
+            Result<std::unique_ptr<UpstreamWorker>> worker =
+                UpstreamWorker::create(*upstream_, connections_, mine, nullptr);
+            for (;;) {
+                Selection selection(**worker, nullptr, nullptr);
+                Lease first = selection.try_acquire();
+                Lease second = selection.try_acquire();
+                first.end();
+                ++shared.step;
+            }
+        }
+        EXPECT_TRUE(reaches(shared.step, 1 + round * 7 % 50));
+        kill_and_wait(child);
+        shared.alive = 0;
+        for (int number = 1; number <= 3; ++number) EXPECT_EQ(view(number).active, 0U) << "round " << round;
+    }
+    EXPECT_TRUE((*open_zone("upstream test/u", 0, ZoneSize::at_least))->slab().consistent());
+    // What was being allocated at such a moment may be lost; no more than a column each time.
+    EXPECT_LE(stats().used_bytes, before + static_cast<std::size_t>(rounds) * 256);
+    EXPECT_NE(next(), 0);
     ::munmap(&shared, 4096);
 }
 

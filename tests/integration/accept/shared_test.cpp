@@ -1,0 +1,137 @@
+// strategy=shared in its three ways: who is woken, who gets how much, and what deaths cost.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/integration/accept/workers_of.hpp"
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/load.hpp"
+
+namespace berth::test {
+
+namespace {
+
+struct Way {
+    const char* name;
+    const char* events;
+    const char* listen;
+    double least;  // voluntary context switches of eight workers for one connection
+    double most;
+};
+
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+
+std::string name_of(const testing::TestParamInfo<Way>& info) { return info.param.name; }
+
+constexpr Way kWays[] = {{"off", "accept_mutex off;", "", 3, 9},
+                         {"exclusive", "accept_mutex exclusive;", "", 0.5, 1.3},
+                         {"on", "accept_mutex on;", "", 0.5, 1.0},
+                         {"reuseport", "", "strategy=reuseport", 0.5, 1.3}};
+
+class EachWayTest : public testing::TestWithParam<Way> {};
+INSTANTIATE_TEST_SUITE_P(All, EachWayTest, testing::ValuesIn(kWays), name_of);
+
+// The herd: connections that come one by one to workers that all sleep. Timers (one a second, and with "on"
+// two) count, too: so the bars are exact only in the long form, which is meant for a machine with nothing
+// else to do.
+TEST_P(EachWayTest, WakesAsManyAsItSays) {
+    if (::getenv("BERTH_TEST_POLLER") != nullptr) GTEST_SKIP() << "EPOLLEXCLUSIVE is epoll's";
+    const Way& way = GetParam();
+    Server server(answering_pid(8, way.events, way.listen));
+    ASSERT_TRUE(at_rest(server, 8));
+    const unsigned count = times(60, 1000);
+    const std::vector<pid_t> workers = server.workers();
+    const std::uint64_t before = voluntary_switches(workers);
+    std::vector<Client> clients;
+    for (unsigned i = 0; i < count; ++i) {
+        clients.emplace_back(server.port());
+        ASSERT_TRUE(at_rest(server, 8));
+    }
+    const double each = static_cast<double>(voluntary_switches(workers) - before) / count;
+    const double slack = times(1, 0);
+    EXPECT_GE(each, way.least - slack);
+    EXPECT_LE(each, way.most + slack + (way.most == 1.0 ? 0.05 : 0));
+}
+
+TEST_P(EachWayTest, AnswersUnderReloadsAndAnUpgrade) {
+    const Way& way = GetParam();
+    Server server(answering_pid(3, way.events, way.listen));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
+    Load load(server.port(), "/", times(8, 16));
+    for (unsigned i = 0; i < times(5, 100); ++i) {
+        ASSERT_TRUE(load.wait_for(50)) << load.failures();
+        const RunResult reload = server.reload();
+        ASSERT_EQ(reload.code, 0) << reload.err;
+    }
+    for (unsigned i = 0; i < times(1, 10); ++i) {
+        ASSERT_TRUE(load.wait_for(50)) << load.failures();
+        ASSERT_TRUE(upgrade_wholly(server));
+    }
+    ASSERT_TRUE(load.wait_for(50)) << load.failures();
+    load.stop();
+    EXPECT_EQ(load.counts().failed, 0U) << load.failures();
+    EXPECT_EQ(load.counts().stale, 0U) << load.failures();
+}
+
+// The worker that the kernel wakes for a connection, or that watches alone, is gone before it accepts.
+TEST_P(EachWayTest, ConnectionsOfAWorkerThatDiesBeforeItAcceptsAreAnswered) {
+    const Way& way = GetParam();
+    Server server(answering_pid(4, way.events, way.listen, "worker_respawn_delay 0 max=1ms;"));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 4; }));
+    for (unsigned i = 0; i < times(30, 1000); ++i) {
+        // The one that answers is the first that the kernel wakes next.
+        const pid_t victim = who_answers(server.port());
+        ASSERT_NE(victim, 0) << i;
+        ::kill(victim, SIGSTOP);
+        std::vector<Client> waiting;
+        for (int n = 0; n < 4; ++n) {
+            waiting.emplace_back(server.port());
+            ASSERT_TRUE(waiting.back().get("/"));
+        }
+        ::kill(victim, SIGKILL);
+        for (Client& client : waiting) ASSERT_EQ(client.read_response().status, 200) << i;
+        ASSERT_TRUE(eventually([&] { return !alive(victim) && server.workers().size() == 4; })) << i;
+    }
+}
+
+// --- accept_mutex on
+
+TEST(AcceptMutexTest, AStoppedHolderLosesItsPlaceAtItsDeadline) {
+    Server server(answering_pid(3, "accept_mutex on; accept_mutex_delay 50ms;", ""));
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
+    const pid_t holder = who_answers(server.port());
+    ::kill(holder, SIGSTOP);
+    const pid_t next = who_answers(server.port());
+    ::kill(holder, SIGCONT);
+    EXPECT_NE(next, 0);
+    EXPECT_NE(next, holder);
+    EXPECT_NE(who_answers(server.port()), 0);
+}
+
+TEST(AcceptMutexTest, OneThatIsSevenEighthsFullLeavesTheRestToOthers) {
+    Server server(
+        "worker_processes 2; events { worker_connections 32; accept_mutex on; }\n"
+        "http { server { listen 127.0.0.1:{port}; location / { return 200 $pid; } } }\n");
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    const std::map<pid_t, unsigned> counts = spread(server.port(), 48);
+    EXPECT_EQ(counts.size(), 2U);
+    for (const auto& [pid, count] : counts) EXPECT_LE(count, 31U) << pid;
+}
+
+// --- accept_mutex exclusive
+
+TEST(ExclusiveTest, IdleConnectionsAreSpread) {
+    if (::getenv("BERTH_TEST_POLLER") != nullptr) GTEST_SKIP() << "EPOLLEXCLUSIVE is epoll's";
+    Server server(answering_pid(8, "accept_mutex exclusive;", ""));
+    ASSERT_TRUE(at_rest(server, 8));
+    const unsigned count = times(400, 1000);
+    const std::map<pid_t, unsigned> counts = spread(server.port(), count);
+    unsigned most = 0;
+    for (const auto& one : counts) most = std::max(most, one.second);
+    EXPECT_LE(most, times(3, 2) * count / 8);
+}
+
+}  // namespace
+
+}  // namespace berth::test

@@ -1,0 +1,90 @@
+// Reading /proc, and asking workers who they are.
+#include "tests/integration/accept/workers_of.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include "tests/integration/support/client.hpp"
+
+namespace berth::test {
+
+namespace {
+
+pid_t number(std::string_view text) {
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    return pid;
+}
+
+bool asleep(pid_t pid) {
+    return file_text(fmt::format("/proc/{}/status", pid)).find("State:\tS") != std::string::npos;
+}
+
+}  // namespace
+
+std::string answering_pid(unsigned workers, std::string_view events, std::string_view listen,
+                          std::string_view main) {
+    return fmt::format(
+        "worker_processes {}; {}\nevents {{ worker_connections 2048; {} }}\n"
+        "http {{ server {{ listen 127.0.0.1:{{port}} {}; location / {{ return 200 $pid; }} }} }}\n",
+        workers, main, events, listen);
+}
+
+bool at_rest(const Server& server, std::size_t workers) {
+    return eventually([&] {
+        const std::vector<pid_t> all = server.workers();
+        return all.size() == workers && std::ranges::all_of(all, asleep);
+    });
+}
+
+std::uint64_t voluntary_switches(const std::vector<pid_t>& workers) {
+    constexpr std::string_view kName = "\nvoluntary_ctxt_switches:\t";
+    std::uint64_t sum = 0;
+    for (const pid_t pid : workers) {
+        const std::string status = file_text(fmt::format("/proc/{}/status", pid));
+        const std::size_t at = status.find(kName);
+        if (at != std::string::npos) sum += std::strtoull(status.c_str() + at + kName.size(), nullptr, 10);
+    }
+    return sum;
+}
+
+pid_t who_answers(std::uint16_t port) {
+    Client client(port);
+    if (!client.get("/", "Connection: close\r\n")) return 0;
+    const Response response = client.read_response();
+    return response.complete && response.status == 200 ? number(response.body) : 0;
+}
+
+std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections) {
+    std::vector<Client> clients;
+    for (unsigned i = 0; i < connections; ++i) clients.emplace_back(port);
+    std::map<pid_t, unsigned> counts;
+    for (Client& client : clients) {
+        if (!client.get("/")) continue;
+        ++counts[number(client.read_response().body)];
+    }
+    return counts;
+}
+
+bool upgrade_wholly(Server& server) {
+    const pid_t old = server.master();
+    ::kill(old, SIGUSR2);
+    const bool begun = eventually([&] {
+        return server.folder().has("berth.pid.oldbin") && server.master() != 0 && server.master() != old;
+    });
+    if (!begun || !eventually([&] { return !server.workers().empty(); })) return false;
+    ::kill(old, SIGWINCH);
+    if (!eventually([&] { return server.workers(old).empty(); })) return false;
+    ::kill(old, SIGQUIT);
+    return eventually([&] { return !alive(old); });
+}
+
+unsigned times(unsigned shortly, unsigned long_one) {
+    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+}
+
+}  // namespace berth::test

@@ -1,0 +1,38 @@
+// What the tests of accept strategies look at: what workers do, counted by the kernel.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+// A server whose port answers every request with the id of the worker's process.
+std::string answering_pid(unsigned workers, std::string_view events, std::string_view listen,
+                          std::string_view main = {});
+
+// Waits until there are so many workers, each of them asleep.
+bool at_rest(const Server& server, std::size_t workers);
+
+// How often these processes went to sleep since they began, all together (proc(5)).
+std::uint64_t voluntary_switches(const std::vector<pid_t>& workers);
+
+// The worker that answers a fresh connection; 0: none does.
+pid_t who_answers(std::uint16_t port);
+
+// How often each answered, on so many connections that were open at once.
+std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections);
+
+// Starts the new binary and ends the old one; false when something took too long.
+bool upgrade_wholly(Server& server);
+
+// BERTH_LONG asks for long runs.
+unsigned times(unsigned shortly, unsigned long_one);
+
+}  // namespace berth::test

@@ -68,12 +68,15 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
     return connection;
 }
 
-Connection* ConnectionPool::connect(const Address& to, const Address& from) {
+Connection* ConnectionPool::connect(const Address& to, const Address& from, bool transparent) {
     FileDescriptor fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return nullptr;
     const int on = 1;
     if (!to.is_unix()) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (from.specified()) {
+        const int level = to.family() == AF_INET6 ? SOL_IPV6 : SOL_IP;
+        const int option = to.family() == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT;
+        if (transparent && ::setsockopt(fd.get(), level, option, &on, sizeof on) != 0) return nullptr;
         // The port is chosen at connect(), by the four-tuple: more outgoing connections than ports.
         if (from.port() == 0) ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (::bind(fd.get(), from.data(), from.length()) != 0) return nullptr;

@@ -199,6 +199,7 @@ class WriteJob final : public Job {
     WriteJob(FileDescriptor fd, FileBytes bytes, off_t offset)
         : fd_(std::move(fd)), bytes_(std::move(bytes)), offset_(offset) {}
     int error() const noexcept { return error_; }
+    FileBytes take() noexcept { return std::move(bytes_); }
 
  private:
     void execute() noexcept override {
@@ -225,6 +226,12 @@ Async<Result<void>> write_on_pool(Scope& scope, ThreadPool& pool, std::unique_pt
     if (done == nullptr) co_return queue_full();
     if (done->error() != 0) co_return system_error("pwrite", "", done->error());
     co_return Result<void>();
+}
+
+Async<WrittenBytes> write_on_pool_and_return(Scope& scope, ThreadPool& pool, std::unique_ptr<WriteJob> job) {
+    std::unique_ptr<WriteJob> done = co_await pool.perform(scope, std::move(job));
+    if (done == nullptr) co_return WrittenBytes(FileBytes(), EAGAIN);
+    co_return WrittenBytes(done->take(), done->error());
 }
 
 }  // namespace
@@ -271,6 +278,13 @@ Async<Result<void>> fetch(Scope& scope, ThreadPool& pool, int fd, off_t offset, 
 Async<Result<TempFile>> create_temp_file(Scope& scope, ThreadPool& pool, std::string_view directory,
                                          bool named) {
     return create_on_pool(scope, pool, std::make_unique<TempFileJob>(directory, named));
+}
+
+Async<WrittenBytes> write_and_return(Scope& scope, ThreadPool& pool, int fd, FileBytes bytes, off_t offset) {
+    Result<FileDescriptor> own = duplicate(fd);
+    if (!own) return WrittenBytes(std::move(bytes), own.error().code);
+    auto job = std::make_unique<WriteJob>(std::move(*own), std::move(bytes), offset);
+    return write_on_pool_and_return(scope, pool, std::move(job));
 }
 
 Async<Result<void>> write_file(Scope& scope, ThreadPool& pool, int fd, FileBytes bytes, off_t offset) {

@@ -59,6 +59,16 @@ struct TempFile {
 Async<Result<TempFile>> create_temp_file(Scope& scope, ThreadPool& pool, std::string_view directory,
                                          bool named = false);
 
+// The same for bytes that are needed if they could not be written: they come back, unless the pool's queue is
+// full (EAGAIN).
+struct WrittenBytes {
+    WrittenBytes(FileBytes back, int error) noexcept : bytes(std::move(back)), error_number(error) {}
+
+    FileBytes bytes;
+    int error_number = 0;  // errno; 0: all was written
+};
+Async<WrittenBytes> write_and_return(Scope& scope, ThreadPool& pool, int fd, FileBytes bytes, off_t offset);
+
 // Writes all of the bytes at `offset`; they are taken along, so that cancelling is safe.
 Async<Result<void>> write_file(Scope& scope, ThreadPool& pool, int fd, FileBytes bytes, off_t offset);
 

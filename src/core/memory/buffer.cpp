@@ -1,7 +1,31 @@
 // Chains: appending, consuming and splitting.
 #include "core/memory/buffer.hpp"
 
+#include <cstring>
+
 namespace berth {
+
+namespace {
+
+constexpr std::size_t kSmallCopy = 192;  // what is copied behind its node, and goes back with it
+
+}  // namespace
+
+Buffer* Chain::make(Arena& arena, std::size_t text) {
+    const std::size_t size = sizeof(Buffer) + text;
+    auto* node = new (arena.allocate_frame(size)) Buffer;
+    node->frame = static_cast<std::uint16_t>(size);
+    node->home = &arena;
+    return node;
+}
+
+void Chain::recycle(Buffer& node) noexcept {
+    if (node.home != nullptr) node.home->free_frame(&node, node.frame);
+}
+
+void Chain::clear() noexcept {
+    while (Buffer* node = pop()) recycle(*node);
+}
 
 std::size_t Chain::size() const noexcept {
     std::size_t total = 0;
@@ -25,7 +49,7 @@ void Chain::append_chain(Chain&& other) noexcept {
     if (other.empty()) return;
     (tail_ == nullptr ? head_ : tail_->next) = other.head_;
     tail_ = other.tail_;
-    other.clear();
+    other.head_ = other.tail_ = nullptr;
 }
 
 Buffer* Chain::pop() noexcept {
@@ -38,15 +62,26 @@ Buffer* Chain::pop() noexcept {
 }
 
 Buffer* Chain::append_text(Arena& arena, std::string_view bytes) {
-    auto* node = arena.create<Buffer>();
+    Buffer* node = make(arena);
     node->begin = bytes.data();
     node->end = bytes.data() + bytes.size();
     append(node);
     return node;
 }
 
+Buffer* Chain::append_copy(Arena& arena, std::string_view bytes) {
+    if (bytes.size() > kSmallCopy) return append_text(arena, arena.copy(bytes));
+    Buffer* node = make(arena, bytes.size());
+    char* text = reinterpret_cast<char*>(node + 1);
+    if (!bytes.empty()) std::memcpy(text, bytes.data(), bytes.size());
+    node->begin = text;
+    node->end = text + bytes.size();
+    append(node);
+    return node;
+}
+
 Buffer* Chain::append_file(Arena& arena, int file, off_t begin, off_t end) {
-    auto* node = arena.create<Buffer>();
+    Buffer* node = make(arena);
     node->file = file;
     node->file_begin = begin;
     node->file_end = end;
@@ -55,7 +90,7 @@ Buffer* Chain::append_file(Arena& arena, int file, off_t begin, off_t end) {
 }
 
 Buffer* Chain::append_flush(Arena& arena) {
-    auto* node = arena.create<Buffer>();
+    Buffer* node = make(arena);
     node->flush = true;
     append(node);
     return node;
@@ -78,7 +113,7 @@ void Chain::consume(std::size_t count) noexcept {
         const std::size_t here = head_->size();
         if (here > count) return skip(*head_, count);
         count -= here;
-        pop();
+        recycle(*pop());
     }
 }
 
@@ -87,14 +122,15 @@ Chain Chain::take(Arena& arena, std::size_t count) {
     while (head_ != nullptr && count > 0) {
         const std::size_t here = head_->size();
         if (here > count) {
-            auto* part = arena.create<Buffer>(*head_);
-            if (part->in_file()) {
-                part->file_end = part->file_begin + static_cast<off_t>(count);
+            // The request to flush stays with the last byte.
+            if (head_->in_file()) {
+                front.append_file(arena, head_->file, head_->file_begin,
+                                  head_->file_begin + static_cast<off_t>(count));
+            } else if (head_->begin_is_own()) {
+                front.append_copy(arena, {head_->begin, count});
             } else {
-                part->end = part->begin + count;
+                front.append_text(arena, {head_->begin, count});
             }
-            part->flush = false;  // the request to flush belongs to the last byte
-            front.append(part);
             skip(*head_, count);
             break;
         }

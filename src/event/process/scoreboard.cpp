@@ -44,6 +44,12 @@ constexpr SharedCounter ProcessUsage::*kUsageSums[] = {&ProcessUsage::voluntary_
 constexpr SharedCounter ProcessUsage::*kUsageGauges[] = {&ProcessUsage::descriptors,
                                                          &ProcessUsage::resident_bytes};
 
+constexpr SharedCounter ProxyCounters::*kProxySums[] = {
+    &ProxyCounters::retries, &ProxyCounters::retries_refused, &ProxyCounters::broken_answers,
+    &ProxyCounters::client_aborts, &ProxyCounters::temp_file_errors};
+constexpr SharedCounter ProxyCounters::*kProxyGauges[] = {&ProxyCounters::tunnels};
+static_assert(sizeof(ProxyCounters) == 6 * sizeof(SharedCounter), "a new counter belongs to a list above");
+
 std::uint64_t wall_ms() {
     const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<std::uint64_t>(
@@ -204,6 +210,7 @@ void Scoreboard::give_back(ScoreboardRow& row) noexcept {
     move_counts(sum, row, kRowSums, kRowGauges);
     move_counts(sum.usage, row.usage, kUsageSums, kUsageGauges);
     move_requests(sum.requests, row.requests);
+    move_counts(sum.proxy, row.proxy, kProxySums, kProxyGauges);
     for (std::size_t i = 0; i <= ScoreboardRow::kListeners; ++i) {
         move_counts(sum.listeners[i], row.listeners[i], kListenerSums, kListenerGauges);
     }

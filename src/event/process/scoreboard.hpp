@@ -84,6 +84,16 @@ struct RequestCounters {
     }
 };
 
+// What a worker counts of the requests it gives to backends.
+struct ProxyCounters {
+    SharedCounter retries;           // a further backend was asked
+    SharedCounter retries_refused;   // the retry budget was used up
+    SharedCounter broken_answers;    // ended in the middle: the client's connection was broken off
+    SharedCounter client_aborts;     // the client left, and the backend's work was cancelled
+    SharedCounter temp_file_errors;  // a temporary file could not be written: the answer went on without
+    SharedCounter tunnels;           // gauge: upgraded connections (WebSocket) that are open
+};
+
 // One living process.
 struct ScoreboardRow {
     static constexpr std::size_t kListeners = 63;  // those beyond share the last one
@@ -108,6 +118,7 @@ struct ScoreboardRow {
     ProcessUsage usage;
     RequestCounters requests;
     HandoffState handoff;
+    ProxyCounters proxy;
     ListenerCounters listeners[kListeners + 1];
 
     ListenerCounters& listener(std::size_t index) noexcept {

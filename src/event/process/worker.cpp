@@ -173,6 +173,10 @@ void Worker::stop() {
     draining_ = true;
     acceptors_.clear();
     lent_->clear();
+    // Clients first: what works for them lets go of its connections to backends while those still exist.
+    connections_.for_each([](Connection& connection) {
+        if (connection.listener() != nullptr) connection.close();
+    });
     connections_.for_each([](Connection& connection) { connection.close(); });
 }
 

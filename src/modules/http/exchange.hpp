@@ -27,6 +27,8 @@ class Exchange final : public Buried {
     bool body_done = true;
     bool body_broken = false;  // what still comes is not read as anything
     bool continue_sent = false;
+    bool upgraded = false;  // what comes is no body, but another protocol
+    Duration upgraded_idle{};
     IoBuffer body_in;  // what was read behind the buffer of the head
     std::size_t body_begin = 0;
     std::size_t body_end = 0;

@@ -55,7 +55,7 @@ void Http1::on_readable() {
             if (receive_head()) parse_head();
             break;
         case State::discarding: discard(); break;
-        case State::handling:  // the next request, or the client's end, waits until this one is answered
+        case State::handling: client_left(); break;
         case State::closed: break;
     }
 }
@@ -69,7 +69,7 @@ void Http1::on_deadline() {
             return shut();
         case State::head: return head_timed_out();
         case State::handling:
-        case State::discarding: return fail("client timed out");
+        case State::discarding: return fail("client timed out", kTimedOut);
         case State::closed: return;
     }
 }
@@ -325,10 +325,20 @@ void Http1::reset(Request& request) {
     if (!dispatching_) connection().loop().post(next_);
 }
 
-void Http1::fail(std::string_view words) {
+// While a request is handled, the next one waits until it is answered. The client's end does, too, unless the
+// handler wants to know: then it is cancelled, by the burial of this session.
+void Http1::client_left() {
+    if (exchange_ == nullptr || !connection().peer_closed()) return;
+    Request& request = exchange_->request;
+    if (!request.ends_when_client_leaves() || request.response_complete()) return;
+    count(request.worker().row().proxy.client_aborts);
+    fail("client prematurely closed connection, so what was under way for it is cancelled", kClientGone);
+}
+
+void Http1::fail(std::string_view words, int status) {
     Request& request = exchange_->request;
     request.log_at(LogLevel::info, "{}", words);
-    if (!request.head_sent() && request.out().status == 0) request.out().status = kTimedOut;
+    if (!request.head_sent()) request.out().status = status;
     if (!request.response_complete()) request.on_gone();
     request.on_complete();
     if (*request.conf<LocationConf>().reset_timedout_connection) connection().abort();

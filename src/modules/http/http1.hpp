@@ -32,6 +32,8 @@ class Http1 final : public Session, public Stream {
     Flow send_body(Request& request, Chain& chain, bool last) override;
     void send_interim(Request& request, int status, std::string_view field_lines) override;
     Async<Result<std::string_view>> next_body(Request& request) override;
+    void upgrade(Request& request, Duration idle) override;
+    void finish_sending(Request& request) override;
     bool body_pending() const noexcept override { return exchange_ != nullptr && !exchange_->body_done; }
     void reset(Request& request) override;
     void close_after() noexcept override { close_after_ = true; }
@@ -90,7 +92,8 @@ class Http1 final : public Session, public Stream {
     void after_send();
     void complete();
     void next_request();
-    void fail(std::string_view words);
+    void fail(std::string_view words, int status);
+    void client_left();
     void end();
     void shut();
     void head_timed_out();

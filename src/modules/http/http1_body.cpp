@@ -45,6 +45,11 @@ Result<bool> Http1::take_body(Request& request, std::string_view& piece) {
         const std::string_view input = buffered_body();
         if (input.empty()) return false;
         std::size_t used = 0;
+        if (exchange_->upgraded) {
+            piece = input;
+            consume_body(input.size());
+            return true;
+        }
         if (request.framing().kind == Framing::Kind::content_length) {
             piece = input.substr(0, std::min<std::uint64_t>(input.size(), exchange_->body_left));
             used = piece.size();
@@ -101,7 +106,7 @@ IoResult Http1::receive_body(Request& request) {
     if (!exchange.body_in) exchange.body_in = BufferPool::take(kBodyBuffer);
     exchange.body_begin = exchange.body_end = 0;
     std::size_t room = exchange.body_in.capacity();
-    if (request.framing().kind == Framing::Kind::content_length) {
+    if (request.framing().kind == Framing::Kind::content_length && !exchange.upgraded) {
         room = static_cast<std::size_t>(std::min<std::uint64_t>(room, exchange.body_left));
     }
     const IoResult got = connection().recv({exchange.body_in.data(), room});
@@ -141,15 +146,22 @@ Async<Result<std::string_view>> Http1::wait_for_body(Request& request) {
     for (;;) {
         IoResult got = receive_body(request);
         if (got.would_block()) {
-            const Duration patience = body_patience(request.conf<LocationConf>());
+            const bool upgraded = exchange_->upgraded;
+            if (upgraded) exchange_->body_in.release();  // it may be silent for hours
+            const Duration patience =
+                upgraded ? exchange_->upgraded_idle : body_patience(request.conf<LocationConf>());
             const TimePoint since = connection().loop().now();
             Wake wake = co_await connection().readable(patience);
             exchange_->body_waited += connection().loop().now() - since;
             if (wake == Wake::ready) continue;
-            if (wake == Wake::timed_out) body_timed_out(request, patience);
-            give_up_body();
+            if (!upgraded && wake == Wake::timed_out) body_timed_out(request, patience);
+            if (!upgraded) give_up_body();
             if (wake == Wake::timed_out) co_return Error("client timed out", kTimedOut);
             co_return Error("client closed the connection", kClientGone);
+        }
+        if (got.closed() && exchange_->upgraded) {
+            exchange_->body_done = true;
+            co_return std::string_view();
         }
         if (!got.ok()) {
             give_up_body();

@@ -14,6 +14,7 @@ namespace berth::http {
 
 namespace {
 
+constexpr int kSwitchingProtocols = 101;
 constexpr std::size_t kMostATurn = 2 * 1024 * 1024;
 constexpr std::size_t kMostDeferred = 16 * 1024;
 
@@ -35,7 +36,10 @@ bool Http1::decide_keep_alive(const Request& request, const LocationConf& conf) 
 
 void Http1::decide_coding(const Request& request, const LocationConf& conf) {
     const Response& out = request.out();
-    if (request.is_head() || never_has_body(out.status)) {
+    if (out.status == kSwitchingProtocols) {
+        coding_ = Coding::until_close;
+        keep_alive_ = false;
+    } else if (request.is_head() || never_has_body(out.status)) {
         coding_ = Coding::none;
     } else if (out.content_length) {
         coding_ = Coding::length;
@@ -50,8 +54,10 @@ void Http1::decide_coding(const Request& request, const LocationConf& conf) {
 
 void Http1::write_fields(Request& request, const LocationConf& conf, HeadWriter& head) {
     const Response& out = request.out();
-    head.raw(server_and_date(connection().loop().wall(), *conf.server_tokens,
-                             out.fields.find(KnownHeader::server) != nullptr));
+    std::string_view own = server_and_date(connection().loop().wall(), *conf.server_tokens,
+                                           out.fields.find(KnownHeader::server) != nullptr);
+    if (out.fields.find(KnownHeader::date) != nullptr) own = own.substr(0, own.find("Date: "));
+    head.raw(own);
     if (!out.content_type.empty()) {
         if (out.charset.empty()) {
             head.field(KnownHeader::content_type, out.content_type);
@@ -74,7 +80,9 @@ void Http1::write_fields(Request& request, const LocationConf& conf, HeadWriter&
         const char* end = format_http_date(date, *out.last_modified);
         head.field(KnownHeader::last_modified, std::string_view(date, end));
     }
-    if (!keep_alive_) {
+    if (out.status == kSwitchingProtocols) {
+        head.raw("Connection: upgrade\r\n");
+    } else if (!keep_alive_) {
         head.raw("Connection: close\r\n");
     } else {
         if (*conf.keepalive_header != Duration::zero()) {
@@ -225,6 +233,17 @@ Flow Http1::flush() {
     connection().deadline(*request.conf<LocationConf>().send_timeout);
     request.on_full();
     return Flow::full;
+}
+
+void Http1::upgrade(Request&, Duration idle) {
+    exchange_->upgraded = true;
+    exchange_->upgraded_idle = idle;
+    exchange_->body_done = false;
+}
+
+void Http1::finish_sending(Request&) {
+    if (connection().closed()) return;
+    connection().transport().shutdown_write(connection().fd());
 }
 
 std::string_view Http1::protocol(const Request& request) const noexcept {

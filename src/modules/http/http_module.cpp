@@ -5,6 +5,7 @@
 #include "core/cycle.hpp"
 #include "core/module.hpp"
 #include "core/text/number.hpp"
+#include "event/process/runtime_files.hpp"
 #include "event/process/worker.hpp"
 #include "modules/http/blocks.hpp"
 #include "modules/http/contexts.hpp"
@@ -30,6 +31,7 @@ void LocationConf::merge(const LocationConf& outer) {
 
 void LocationConf::finish(Loader& loader) {
     temp_folder = loader.arena().copy(loader.cycle().below_prefix(*client_body_temp_path));
+    loader.cycle().own<RuntimeFiles>().add_folder(temp_folder);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Which location a URI belongs to.
 #include "modules/http/location.hpp"
 
+#include "modules/http/redirect.hpp"
 #include "modules/http/request.hpp"
 
 namespace berth::http {
@@ -26,6 +27,30 @@ bool Locations::add_named(std::string_view name, Location& location) {
     if (named(name) != nullptr) return false;
     named_.emplace_back(std::string(name), &location);
     return true;
+}
+
+const Location* Locations::folder_of(std::string_view uri, Arena& arena) const {
+    if (!has_folders_ || uri.ends_with('/')) return nullptr;
+    return find_folder(uri, join(arena, uri, "/"));
+}
+
+const Location* Locations::find_folder(std::string_view uri, std::string_view with_slash) const {
+    for (const auto* map : {exact_.get(), prefixes_.get()}) {
+        if (map != nullptr && map->find(uri) != nullptr) return nullptr;
+    }
+    for (const auto* map : {exact_.get(), prefixes_.get()}) {
+        Location* const* folder = map != nullptr ? map->find(with_slash) : nullptr;
+        if (folder != nullptr && (*folder)->content.adds_slash) return *folder;
+    }
+    if (!prefixes_) return nullptr;
+    const auto around = prefixes_->longest(uri);
+    return around ? (*around.value)->inner.find_folder(uri, with_slash) : nullptr;
+}
+
+void Location::answer_with(const ContentHandler& handler) noexcept {
+    content = handler;
+    if (!handler.adds_slash) return;
+    for (Location* around = outer; around != nullptr; around = around->outer) around->inner.mark_folders();
 }
 
 void Locations::add_regex(Location& location) { regexes_.push_back(&location); }

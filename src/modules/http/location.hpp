@@ -41,6 +41,10 @@ class Locations {
     // go to the request.
     Location* find(Request& request, std::string_view uri) const { return look_up(request, uri).location; }
     Location* named(std::string_view name) const;
+    // The location "/app/" for "/app", if it wants such requests to be sent there
+    // (ContentHandler::adds_slash) and no other has just that name.
+    const Location* folder_of(std::string_view uri, Arena& arena) const;
+    void mark_folders() noexcept { has_folders_ = true; }
 
  private:
     // `settled`: regular expressions of the blocks around are not asked any more. A nested prefix is not
@@ -50,11 +54,13 @@ class Locations {
         bool settled = false;
     };
     Found look_up(Request& request, std::string_view uri) const;
+    const Location* find_folder(std::string_view uri, std::string_view with_slash) const;
 
     std::unique_ptr<PrefixMap<Location*>> prefixes_;
     std::unique_ptr<PrefixMap<Location*>> exact_;
     std::vector<Location*> regexes_;
     std::vector<std::pair<std::string, Location*>> named_;
+    bool has_folders_ = false;  // here or further inside
 };
 
 struct Location {
@@ -65,6 +71,8 @@ struct Location {
     std::string name;                  // without its modifier
     std::unique_ptr<Pattern> pattern;  // Kind::regex
     ContentHandler content;
+    // Gives it a handler of its own.
+    void answer_with(const ContentHandler& handler) noexcept;
     Locations inner;                  // by URI
     std::vector<Location*> children;  // all blocks inside this one, also those that no URI leads to (`if`)
     Location* outer = nullptr;

@@ -40,7 +40,7 @@ Precondition precondition(const Request& request, IfModifiedSince mode) {
 }
 
 void filter_head(Request& request, const Conf& conf) {
-    if (request.out().status != 200 || request.in_error_page()) return;
+    if (request.out().status != 200 || request.out().relayed || request.in_error_page()) return;
     switch (precondition(request, *conf.if_modified_since)) {
         case Precondition::proceed: return;
         case Precondition::not_modified: return make_not_modified(request);

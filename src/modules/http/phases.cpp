@@ -116,15 +116,10 @@ Verdict PhaseEngine::post_access(Request& request) {
 Verdict PhaseEngine::find_config(Request& request) {
     const Server& server = request.server();
     request.uri_changed_ = false;  // what server{} rewrote is looked up now
-    const Location* found = server.root.inner.find(request, request.uri());
-    if (found == nullptr && !request.uri().ends_with('/')) {
-        // "/app" where there is only a location "/app/" that wants it.
-        const std::string_view with_slash = join(request.arena(), request.uri(), "/");
-        const Location* folder = server.root.inner.find(request, with_slash);
-        if (folder != nullptr && folder->content.adds_slash && folder->name == with_slash) {
-            return redirect_to(request, 301, with_args(request, with_slash));
-        }
+    if (const Location* folder = server.root.inner.folder_of(request.uri(), request.arena())) {
+        return redirect_to(request, 301, with_args(request, folder->name));
     }
+    const Location* found = server.root.inner.find(request, request.uri());
     request.enter_location(found != nullptr ? *found : server.root);
     if (request.location().internal_only && !request.is_internal()) return Verdict::reply(404);
     const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;

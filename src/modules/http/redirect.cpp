@@ -74,12 +74,15 @@ std::string_view with_args(Request& request, std::string_view path) {
     return join(request.arena(), path, "?", request.args());
 }
 
-Verdict redirect_to(Request& request, int status, std::string_view location) {
+std::string_view absolute_location(Request& request, std::string_view location) {
     const LocationConf& conf = request.conf<LocationConf>();
     location = encoded(request.arena(), location);
-    if (location.starts_with('/') && *conf.absolute_redirect) {
-        location = join(request.arena(), origin(request, conf), location);
-    }
+    if (!location.starts_with('/') || !*conf.absolute_redirect) return location;
+    return join(request.arena(), origin(request, conf), location);
+}
+
+Verdict redirect_to(Request& request, int status, std::string_view location) {
+    location = absolute_location(request, location);
     request.out().reset();
     request.out().fields.add(KnownHeader::location, location);
     send_status_page(request, status);

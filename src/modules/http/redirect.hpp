@@ -14,6 +14,9 @@ class Request;
 // anything else is taken as it is. Control bytes are percent-encoded.
 Verdict redirect_to(Request& request, int status, std::string_view location);
 
+// The Location as redirect_to() would write it.
+std::string_view absolute_location(Request& request, std::string_view location);
+
 // `path` with the request's arguments behind it.
 std::string_view with_args(Request& request, std::string_view path);
 

@@ -113,6 +113,7 @@ void Request::enter_location(const Location& location) noexcept {
 void Request::rewrite_uri(std::string_view uri) noexcept {
     uri_ = uri;
     uri_changed_ = true;
+    uri_replaced_ = true;
     log_at(LogLevel::debug, "uri rewritten to \"{}\"", uri);
 }
 
@@ -157,6 +158,7 @@ bool Request::redirect(std::string_view uri, std::string_view args) {
     log_at(LogLevel::debug, "internal redirect to \"{}\", args \"{}\"", uri, args);
     uri_ = uri;
     args_ = args;
+    uri_replaced_ = true;
     internal_ = true;
     uri_changed_ = false;
     access_refusal_ = 0;
@@ -272,6 +274,7 @@ void Request::describe(LogFields& fields) const {
     fields.add("client", stream_.connection().peer().ip_text());
     if (server_ != nullptr) fields.add("server", server_->name());
     if (!bytes_.empty()) fields.add_quoted("request", request_line());
+    if (!upstream_text_.empty()) fields.add_quoted("upstream", upstream_text_);
     if (!host_.name.empty()) fields.add_quoted("host", header(KnownHeader::host));
 }
 

@@ -65,13 +65,18 @@ class Request final : public Scope, public VariableHost, public LogContext {
     // --- where it stands: normalised path and arguments; rewrites change them
     std::string_view uri() const noexcept { return uri_; }
     std::string_view args() const noexcept { return args_; }
-    void set_args(std::string_view args) noexcept { args_ = args; }
+    void set_args(std::string_view args) noexcept {
+        args_ = args;
+        uri_replaced_ = true;
+    }
     // A rewrite: the location is looked up again after the rewrite phase. The text lives in the arena.
     void rewrite_uri(std::string_view uri) noexcept;
     bool uri_was_rewritten() const noexcept { return uri_changed_; }
     // `break`: stays in this location although the URI changed.
     void keep_location() noexcept { uri_changed_ = false; }
     bool is_internal() const noexcept { return internal_; }
+    // Whether uri() and args() are still what request_uri() says.
+    bool uri_is_as_sent() const noexcept { return !uri_replaced_; }
 
     const Server& server() const noexcept { return *server_; }
     const Location& location() const noexcept { return *location_; }
@@ -112,6 +117,13 @@ class Request final : public Scope, public VariableHost, public LogContext {
     Verdict reply(int status, std::string_view content_type, std::string_view body);
     // co_await request.writable(): until the client has taken what was queued (or is gone).
     Event::Wait writable() noexcept { return drained_.wait(); }
+    // Whether that is so now: everything that was given to send() is on its way.
+    bool drained() const noexcept { return drained_.is_set(); }
+    // While a handler waits: whether it is given up as soon as the client closes its end of the connection
+    // (499), so that nobody works for a client that has left. Off unless a handler says so: a client may
+    // close its sending half and still wait for the answer.
+    void end_when_client_leaves(bool on) noexcept { ends_with_client_ = on; }
+    bool ends_when_client_leaves() const noexcept { return ends_with_client_; }
     // Whether the client has gone away or the response was broken off: producing more is useless.
     bool gone() const noexcept { return gone_; }
 
@@ -143,6 +155,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
         log().at(level, this, pattern, std::forward<A>(arguments)...);
     }
     Log& log() const noexcept;
+    // Whom it is given to, in what is logged from here on. The text lives in the arena.
+    void set_upstream_text(std::string_view text) noexcept { upstream_text_ = text; }
     std::uint64_t connection_number() const noexcept override;
     void describe(LogFields& fields) const override;
     void on_match_limit(std::string_view pattern) override;
@@ -202,6 +216,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     std::string_view request_uri_;
     std::string_view uri_;
     std::string_view args_;
+    std::string_view upstream_text_;
     Host host_;
     Framing framing_;
     Method method_ = Method::other;
@@ -230,6 +245,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool gone_ = false;
     bool error_page_ = false;
     bool logged_ = false;
+    bool uri_replaced_ = false;
+    bool ends_with_client_ = false;
     Root<Verdict> handler_work_;  // last: frames go before everything they point to
 };
 

@@ -55,6 +55,7 @@ void Response::reset() noexcept {
     last_modified.reset();
     etag = {};
     accept_ranges = false;
+    relayed = false;
     fields.clear();
     trailers = nullptr;
     trailer_count = 0;

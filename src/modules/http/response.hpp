@@ -26,6 +26,8 @@ class OutFields {
     OutFields& operator=(const OutFields&) = delete;
 
     void add(KnownHeader id, std::string_view value) { push({id, header_name(id), value}); }
+    // As it was read elsewhere: `id` is known_header(name).
+    void add(KnownHeader id, std::string_view name, std::string_view value) { push({id, name, value}); }
     void add(std::string_view name, std::string_view value) { push({known_header(name), name, value}); }
     // Replaces every field with this id by one.
     void set(KnownHeader id, std::string_view value);
@@ -73,6 +75,8 @@ struct Response {
     std::optional<std::int64_t> last_modified;  // seconds since 1970
     std::string_view etag;                      // with its quotes
     bool accept_ranges = false;                 // the body can be cut by the range filter
+    // It comes from a backend, which has looked at the request's conditions itself.
+    bool relayed = false;
     OutFields fields;
     // Sent behind a chunked body when the client understands it (add_trailer).
     OutField* trailers = nullptr;

@@ -135,6 +135,11 @@ std::string_view page_text(Request& request, int status) {
 
 }  // namespace
 
+bool has_error_page(const Request& request, int status) {
+    const ErrorConf& conf = request.conf<ErrorConf>();
+    return (!request.in_error_page() || *conf.recursive) && find_page(conf, status) != nullptr;
+}
+
 void send_status_page(Request& request, int status) {
     if (closes_connection(status)) request.stream().close_after();
     if (never_has_body(status)) {
@@ -152,12 +157,11 @@ bool send_special_response(Request& request, int status) {
     }
     if (closes_connection(status)) request.stream().close_after();
     const ErrorConf& conf = request.conf<ErrorConf>();
-    if (!request.in_error_page() || *conf.recursive) {
-        if (const ErrorPage* page = find_page(conf, status)) {
-            request.mark_error_page();
-            request.out().reset();
-            return go_to(request, *page, status);
-        }
+    if (has_error_page(request, status)) {
+        const ErrorPage& page = *find_page(conf, status);
+        request.mark_error_page();
+        request.out().reset();
+        return go_to(request, page, status);
     }
     // What an access handler wants the client to know stays: WWW-Authenticate, Allow, Retry-After.
     request.force_status(0);

@@ -32,6 +32,12 @@ class Stream {
     // call. An error carries in `code` the status to answer with (400, 408, 413), or 499 when the client went
     // away.
     virtual Async<Result<std::string_view>> next_body(Request& request) = 0;
+    // After the head of a 101 was sent: from here on next_body() gives what the client sends as it comes, and
+    // send_body() what is sent as it is. A wait for the client ends after `idle` with 408, and can be tried
+    // again.
+    virtual void upgrade(Request& request, Duration idle) = 0;
+    // Of an upgraded connection: the client is told that nothing more comes, and may go on sending.
+    virtual void finish_sending(Request& request) = 0;
     // Whether there are body bytes that nobody has read yet.
     virtual bool body_pending() const noexcept = 0;
 

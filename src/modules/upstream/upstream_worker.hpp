@@ -12,6 +12,7 @@
 #include "modules/upstream/kept_connections.hpp"
 #include "modules/upstream/lease.hpp"
 #include "modules/upstream/peer_group.hpp"
+#include "modules/upstream/retry_budget.hpp"
 #include "modules/upstream/selection.hpp"
 #include "modules/upstream/wait_queue.hpp"
 
@@ -43,6 +44,7 @@ class UpstreamWorker {
     Log* log() const noexcept { return log_; }
     std::uint64_t now() const noexcept;  // milliseconds, as monotonic_ms()
     std::size_t kept() const noexcept { return kept_.size(); }
+    RetryBudget& retries() noexcept { return retries_; }
 
  private:
     friend class Lease;
@@ -94,6 +96,7 @@ class UpstreamWorker {
     KeptConnections kept_;
     WaitQueue queue_;
     std::uint64_t buried_at_ = 0;
+    RetryBudget retries_;
 };
 
 }  // namespace berth::upstream

@@ -33,6 +33,7 @@ void RangeBody::cut(Arena& arena, Chain& chain) {
         const bool flush = node->flush;
         cut_node(arena, *node, out);
         if (flush) out.append_flush(arena);
+        if (!node->begin_is_own()) Chain::recycle(*node);  // else parts of it are named in `out`
     }
     chain = std::move(out);
 }

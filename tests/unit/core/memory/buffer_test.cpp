@@ -97,6 +97,43 @@ TEST(Chain, IovecsStopAtFilesAndSkipEmptyNodes) {
     EXPECT_EQ(chain.to_iovecs(std::span(out, 2)), 2u);
 }
 
+TEST(Chain, ALongTransferTakesNoMoreMemoryThanAShortOne) {
+    Arena arena;
+    Chain out;
+    const auto pass = [&] {
+        Chain piece;
+        piece.append_text(arena, "bytes");
+        piece.append_file(arena, 3, 0, 5);
+        out.append_copy(arena, "a\r\n");
+        out.append_chain(std::move(piece));
+        out.append_text(arena, "\r\n");
+        out.consume(3);
+        out.consume(5 + 5 + 2);
+        EXPECT_TRUE(out.empty());
+    };
+    pass();
+    const std::size_t first = arena.reserved();
+    for (int i = 0; i < 10000; ++i) pass();
+    EXPECT_EQ(arena.reserved(), first);
+    out.append_copy(arena, "x");
+    out.clear();
+    for (int i = 0; i < 10000; ++i) {
+        out.append_copy(arena, "x");
+        out.clear();
+    }
+    EXPECT_EQ(arena.reserved(), first);
+}
+
+TEST(Chain, SmallCopiesCanBeSplit) {
+    Arena arena;
+    Chain chain;
+    chain.append_copy(arena, "abcdef");
+    Chain front = chain.take(arena, 2);
+    chain.consume(1);
+    EXPECT_EQ(show(front), "ab");
+    EXPECT_EQ(show(chain), "def");
+}
+
 TEST(Chain, MovingEmptiesTheSource) {
     Arena arena;
     Chain a;

@@ -21,6 +21,14 @@ struct Vector {
     std::string level;                // must, should, policy
     std::size_t cut = 0;              // the first write ends here; 0: one write
     std::vector<bool> heads;          // which of the requests are HEAD
+    // Through a proxy: how many requests the backend may see, and patterns of bytes, empty ones left out.
+    std::size_t up_least = 0;
+    std::size_t up_most = ~std::size_t{0};
+    std::string sent;      // the backend must see this
+    std::string sent_not;  // and not this
+    std::string client;
+    std::string client_not;
+    bool response_close = false;
 };
 
 // Text in the file is Latin-1 in escapes; the reader hands it out as UTF-8.
@@ -79,6 +87,18 @@ inline std::vector<Vector> load_vectors(const std::string& path = "tests/data/ht
         if (node["level"]) vector.level = node["level"].Scalar();
         if (node["cut"]) vector.cut = node["cut"].as<std::size_t>();
         if (node["heads"]) vector.heads = node["heads"].as<std::vector<bool>>();
+        const YAML::Node up =
+            node["expect_proxy"] && node["expect_proxy"]["up"] ? node["expect_proxy"]["up"] : expect["up"];
+        if (up) {
+            vector.up_least = (up.IsSequence() ? up[0] : up).as<std::size_t>();
+            vector.up_most = (up.IsSequence() ? up[1] : up).as<std::size_t>();
+        }
+        const auto text = [&](const char* name) { return expect[name] ? latin1(expect[name].Scalar()) : ""; };
+        vector.sent = text("has");
+        vector.sent_not = text("not");
+        vector.client = text("client");
+        vector.client_not = text("client_not");
+        vector.response_close = node["resp_close"] && node["resp_close"].as<bool>();
         out.push_back(vector);
     }
     return out;

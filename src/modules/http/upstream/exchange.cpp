@@ -1,0 +1,315 @@
+// The attempts of a request at its backends: choosing, connecting, asking, trying again.
+#include "modules/http/upstream/exchange.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "event/connection_pool.hpp"
+#include "event/process/worker.hpp"
+#include "modules/http/core_conf.hpp"
+#include "modules/upstream/upstream_worker.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr int kBadGateway = 502;
+constexpr int kUnavailable = 503;
+constexpr int kGatewayTimeout = 504;
+constexpr int kInternal = 500;
+
+// Which bit of X_next_upstream a failure is.
+std::uint32_t bit_of(upstream::Failure failure) noexcept {
+    switch (failure) {
+        case upstream::Failure::connect_timeout:
+        case upstream::Failure::timeout: return next_timeout;
+        case upstream::Failure::invalid: return next_invalid_header;
+        default: return next_error;
+    }
+}
+
+bool is_timeout(upstream::Failure failure) noexcept {
+    return failure == upstream::Failure::connect_timeout || failure == upstream::Failure::timeout;
+}
+
+bool is_connecting(upstream::Failure failure) noexcept {
+    return failure == upstream::Failure::connect_refused || failure == upstream::Failure::connect_failed ||
+           failure == upstream::Failure::connect_timeout;
+}
+
+// RFC 9110 9.2.2; a method that nobody knows may do anything.
+bool is_idempotent(Method method) noexcept {
+    switch (method) {
+        case Method::post:
+        case Method::patch:
+        case Method::lock:
+        case Method::other:
+        case Method::connect: return false;
+        default: return true;
+    }
+}
+
+}  // namespace
+
+UpstreamExchange::UpstreamExchange(Request& request, const UpstreamSettings& settings,
+                                   UpstreamProtocol& protocol, const UpstreamTarget& target)
+    : request_(request),
+      settings_(settings),
+      protocol_(protocol),
+      target_(target),
+      trace_(request.state<UpstreamTrace>()),
+      started_(request.loop().now()),
+      up_ended_(request.loop()) {
+    if (target.group != nullptr) {
+        selection_.emplace(target.group->worker(), &request, &request.stream().connection().peer());
+    }
+}
+
+UpstreamExchange::~UpstreamExchange() {
+    count_tunnel(false);
+    drop_connection();
+}
+
+Async<Verdict> UpstreamExchange::run(Request& request) {
+    const bool has_body = request.framing().kind != Framing::Kind::none;
+    wants_body_ = has_body && *settings_.pass_request_body;
+    streamed_ = wants_body_ && !*settings_.request_buffering && request.stream().body_pending() &&
+                !request.body().complete() && protocol_.can_stream(request);
+    if (wants_body_ && !streamed_) {
+        Result<void> read = co_await request.body().read(request);
+        if (!read) co_return Verdict::reply(read.error().code);
+    }
+    if (selection_ && *settings_.retry_budget != kNoRetryBudget)
+        selection_->worker().retries().earn(*settings_.retry_budget);
+    if (!*settings_.ignore_client_abort) request.end_when_client_leaves(true);
+    for (;;) {
+        Outcome outcome = co_await attempt(request);
+        if (outcome.ok()) break;
+        if (outcome.again) continue;
+        request.end_when_client_leaves(false);
+        co_return Verdict::reply(outcome.status);
+    }
+    if (intercepts(request)) co_return intercept(request);
+    prepare_head(request);
+    if (!accel_redirect_.empty()) co_return follow_redirect(request);
+    if (protocol_.head().upgraded) co_return co_await tunnel(request);
+    co_return co_await relay(request);
+}
+
+// One backend. A connection that had been kept and turns out to have ended is replaced by a new one to the
+// same backend, which is no further attempt.
+Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
+    ++attempts_;
+    if (selection_) {
+        lease_ = co_await selection_->acquire(request);
+        if (!lease_) co_return refused(lease_.refusal());
+        begin_attempt(lease_.name());
+        connection_ = lease_.take_idle();
+    } else {
+        begin_attempt(target_.name);
+    }
+    reused_ = connection_ != nullptr;
+    if (reused_) {
+        attempt_->connect_ms = 0;
+        Outcome outcome = co_await ask(request);
+        if (outcome.failure != Failure::stale) co_return outcome;
+        drop_connection();
+        if (!is_safe_to_repeat()) {
+            co_return failed(Failure::stale, "upstream prematurely closed a kept connection", 0);
+        }
+        reused_ = false;
+        attempt_->connect_ms = -1;
+    }
+    Outcome connected = co_await connect(request);
+    if (!connected.ok()) co_return connected;
+    co_return co_await ask(request);
+}
+
+Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
+    if (!open_connection()) {
+        const int error = errno;
+        const bool ours = error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM ||
+                          error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
+        if (ours) co_return failed_here("connect() failed", error);
+        co_return failed(upstream::connect_failure(error), "connect() failed", error);
+    }
+    const Duration timeout = *settings_.connect_timeout;
+    Wake wake = co_await connection_->writable(timeout);
+    if (wake == Wake::timed_out) {
+        co_return failed(Failure::connect_timeout, "upstream timed out", ETIMEDOUT);
+    }
+    if (wake == Wake::closed) {
+        connection_ = nullptr;
+        co_return failed_here("the worker ended", 0);
+    }
+    const int error = ConnectionPool::connect_error(*connection_);
+    if (error != 0) co_return failed(upstream::connect_failure(error), "connect() failed", error);
+    attempt_->connect_ms = elapsed_ms();
+    static_cast<void>(request);
+    co_return Outcome();
+}
+
+// Sends the request and waits for the head of the answer.
+Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
+    sent_before_ = connection_->bytes_sent();
+    received_before_ = connection_->bytes_received();
+    if (!start_sending(request)) co_return Outcome(Failure::none, kInternal, false);
+    const Duration timeout = *settings_.read_timeout;
+    for (;;) {
+        Wake wake = co_await connection_->readable(timeout);
+        if (wake == Wake::closed) {
+            connection_ = nullptr;
+            co_return failed_here("the worker ended", 0);
+        }
+        if (wake == Wake::timed_out) {
+            if (is_sending() && recently_active()) continue;
+            co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
+        }
+        Outcome outcome;
+        const Reading reading = read_head(request, outcome);
+        if (reading != Reading::more) co_return outcome;
+    }
+}
+
+bool UpstreamExchange::open_connection() {
+    ConnectionPool& pool = request_.worker().connections();
+    Address from = settings_.bind_address;
+    const Value& bind = settings_.bind->value;
+    if (!bind.is_constant()) {
+        Result<Address> local = Address::parse_ip(bind.eval(request_));
+        if (local) from = std::move(*local);
+    }
+    const Address& to = selection_ ? lease_.address() : target_.address;
+    if (from.specified() && from.family() != to.family()) from = Address();
+    connection_ = pool.connect(to, from, settings_.bind->transparent);
+    if (connection_ == nullptr) return false;
+    if (*settings_.socket_keepalive) {
+        const int on = 1;
+        ::setsockopt(connection_->fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    }
+    return true;
+}
+
+void UpstreamExchange::drop_connection() noexcept {
+    sender_.destroy();
+    out_.clear();
+    if (connection_ != nullptr) connection_->close();
+    connection_ = nullptr;
+}
+
+void UpstreamExchange::begin_attempt(std::string_view address) {
+    attempt_ = request_.arena().create<UpstreamAttempt>();
+    attempt_->address = address;
+    attempt_->after_redirect = std::exchange(trace_.redirected, false);
+    attempt_started_ = request_.loop().now();
+    (trace_.last == nullptr ? trace_.first : trace_.last->next) = attempt_;
+    trace_.last = attempt_;
+    trace_.head = nullptr;
+    broken_ = Failure::none;
+}
+
+std::int64_t UpstreamExchange::elapsed_ms() const noexcept {
+    return (request_.loop().now() - attempt_started_).count();
+}
+
+// The attempt is over: its peer is judged, and its place given back. The connection is the caller's business.
+void UpstreamExchange::end_attempt(Failure failure) {
+    if (connection_ != nullptr) {
+        attempt_->sent = connection_->bytes_sent() - sent_before_;
+        attempt_->received = connection_->bytes_received() - received_before_;
+    }
+    attempt_->response_ms = elapsed_ms();
+    attempt_->length = body_bytes_;
+    if (!lease_) return;
+    upstream::Report report;
+    report.failure = failure;
+    report.status = static_cast<unsigned>(attempt_->header_ms < 0 ? 0 : attempt_->status);
+    report.connect_time = std::chrono::milliseconds(attempt_->connect_ms);
+    report.header_time = std::chrono::milliseconds(attempt_->header_ms);
+    report.response_time = std::chrono::milliseconds(attempt_->response_ms);
+    report.sent = attempt_->sent;
+    report.received = attempt_->received;
+    lease_.end(report);
+    lease_ = upstream::Lease();
+}
+
+UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
+    int status = kBadGateway;
+    if (refusal == upstream::Refusal::queue_full) status = kUnavailable;
+    if (refusal == upstream::Refusal::queue_timeout) status = kGatewayTimeout;
+    begin_attempt(target_.group->name());
+    attempt_->status = status;
+    attempt_->response_ms = 0;
+    log_failure(upstream::to_text(refusal), 0);
+    return Outcome(Failure::none, status, false);
+}
+
+// What went wrong on this machine says nothing about the backend.
+UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, int error_number) {
+    log_failure(words, error_number);
+    attempt_->status = kBadGateway;
+    drop_connection();
+    lease_ = upstream::Lease();
+    return Outcome(Failure::connect_failed, kBadGateway, false);
+}
+
+UpstreamExchange::Outcome UpstreamExchange::failed(Failure failure, std::string_view words,
+                                                   int error_number) {
+    log_failure(words, error_number);
+    const int status = is_timeout(failure) ? kGatewayTimeout : kBadGateway;
+    attempt_->status = status;
+    const bool again = may_retry(failure);
+    end_attempt(failure);
+    drop_connection();
+    if (again) count(request_.worker().row().proxy.retries);
+    return Outcome(failure, status, again);
+}
+
+// Nothing was sent, or sending it twice does no harm.
+bool UpstreamExchange::is_safe_to_repeat() const {
+    if (body_begun_ || request_.head_sent()) return false;
+    return is_idempotent(request_.method()) || (*settings_.next_upstream & next_non_idempotent) != 0;
+}
+
+// Whether another backend may be asked; spends of the retry budget if so.
+bool UpstreamExchange::may_retry(Failure failure) {
+    const bool nothing_sent = is_connecting(failure);
+    const std::uint32_t bit =
+        failure == Failure::status ? next_bit(protocol_.head().status) : bit_of(failure);
+    if ((*settings_.next_upstream & bit) == 0 || request_.gone() || body_error_ != 0) return false;
+    if (body_begun_ || request_.head_sent()) return false;
+    if (!nothing_sent && !is_safe_to_repeat()) return false;
+    if (!selection_) return false;
+    const std::size_t most =
+        *settings_.next_upstream_tries != 0 ? *settings_.next_upstream_tries : selection_->peers();
+    if (attempts_ >= most) return false;
+    const Duration limit = *settings_.next_upstream_timeout;
+    if (limit > Duration::zero() && request_.loop().now() - started_ >= limit) return false;
+    if (nothing_sent || *settings_.retry_budget == kNoRetryBudget) return true;
+    if (selection_->worker().retries().spend()) return true;
+    count(request_.worker().row().proxy.retries_refused);
+    log_failure("the retry budget is used up", 0);
+    return false;
+}
+
+void UpstreamExchange::log_failure(std::string_view words, int error_number) {
+    std::string name(attempt_ != nullptr ? attempt_->address : target_.name);
+    name.insert(0, target_.scheme).append(target_.uri);
+    request_.set_upstream_text(request_.arena().copy(name));
+    const std::string_view doing =
+        attempt_ == nullptr || connection_ == nullptr || attempt_->connect_ms < 0
+            ? (reused_ ? "reading response header from upstream" : "connecting to upstream")
+            : (attempt_->header_ms < 0 ? "reading response header from upstream" : "reading upstream");
+    if (error_number != 0) {
+        const std::string why = std::generic_category().message(error_number);
+        request_.log_at(LogLevel::error, "{} ({}: {}) while {}", words, error_number, why, doing);
+    } else {
+        request_.log_at(LogLevel::error, "{} while {}", words, doing);
+    }
+}
+
+}  // namespace berth::http

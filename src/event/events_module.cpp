@@ -54,7 +54,7 @@ constexpr Directive directives[] = {
     rows::flag<&C::multi_accept>(
         "multi_accept", in_events,
         "Whether a worker that is woken takes all waiting connections, or one (up to "
-        "16 when they come faster than it can turn to them)."),
+        "4 when they come faster than it can turn to them)."),
     rows::choice<&C::accept_mutex>(
         "accept_mutex", in_events, kMutex,
         "How workers that share a socket are woken for a connection. exclusive: the kernel wakes one "

@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned kMultiBatch = 64;
 // Without it: one, and twice as many as before when connections come faster than turns, up to this. Asking
 // for one too many costs a system call, so after that nothing more is tried for a while.
-constexpr unsigned kBatch = 16;
+constexpr unsigned kBatch = 4;
 constexpr unsigned kCalm = 16;
 // The kernel wakes the first of those that watch exclusively, and that is always the same one: after so many
 // accepts a worker goes to the end of the queue, by watching anew.

@@ -106,6 +106,25 @@ constexpr Metric kShutdownClosed{"berth_connections_shutdown_closed_total", coun
                                  "Connections with work under way closed by worker_shutdown_timeout."};
 constexpr Metric kBadProxy{"berth_connections_bad_proxy_header_total", counter,
                            "Connections closed because of their PROXY header."};
+struct NamedMetric {
+    const char* name;
+    Metric metric;
+};
+// In the order of ProxyCounters.
+constexpr NamedMetric kProxy[] = {
+    {"retries", {"berth_proxy_retries_total", counter, "Requests that were given to a further backend."}},
+    {"retries_refused",
+     {"berth_proxy_retries_refused_total", counter,
+      "Further backends not asked: the retry budget was used up."}},
+    {"broken_answers",
+     {"berth_proxy_broken_answers_total", counter,
+      "Answers that could not be completed and were broken off."}},
+    {"client_aborts",
+     {"berth_proxy_client_aborts_total", counter, "Requests cancelled because their client had left."}},
+    {"temp_file_errors",
+     {"berth_proxy_temp_file_errors_total", counter, "Answers that went on without their temporary file."}},
+    {"tunnels", {"berth_proxy_tunnels", gauge, "Upgraded connections (WebSocket) that are open."}},
+};
 constexpr Metric kRequests{"berth_http_requests_total", counter,
                            "Requests that are over, by the class of their status; none: without an answer."};
 constexpr Metric kActive{"berth_http_active_requests", gauge, "Requests that are being answered."};
@@ -224,9 +243,17 @@ void write_connections(StatusWriter& out, const Counts& workers) {
     out.value("bad_proxy_headers", kBadProxy, workers.bad_proxy_headers);
 }
 
+void write_proxy(StatusWriter& out, const Counts& workers) {
+    const auto proxy = out.object("proxy");
+    for (std::size_t i = 0; i < workers.proxy.size(); ++i) {
+        out.value(kProxy[i].name, kProxy[i].metric, workers.proxy[i]);
+    }
+}
+
 void write_http(StatusWriter& out, const Snapshot& now, const Counts& workers) {
     const auto http = out.object("http");
     out.value("active_requests", kActive, workers.active);
+    write_proxy(out, workers);
     {
         const auto requests = out.object("requests");
         std::uint64_t total = 0;

@@ -31,6 +31,7 @@ void Counts::add(const Counts& other) {
     drain_closed += other.drain_closed;
     shutdown_closed += other.shutdown_closed;
     bad_proxy_headers += other.bad_proxy_headers;
+    for (std::size_t i = 0; i < proxy.size(); ++i) proxy[i] += other.proxy[i];
 }
 
 ListenerRow Counts::all_listeners() const {
@@ -123,6 +124,10 @@ Counts Snapshot::counts_of(const ScoreboardRow& row) const {
     counts.drain_closed = value_of(row.drain_closed);
     counts.shutdown_closed = value_of(row.shutdown_closed);
     counts.bad_proxy_headers = value_of(row.bad_proxy_headers);
+    const ProxyCounters& proxy = row.proxy;
+    counts.proxy = {value_of(proxy.retries),          value_of(proxy.retries_refused),
+                    value_of(proxy.broken_answers),   value_of(proxy.client_aborts),
+                    value_of(proxy.temp_file_errors), value_of(proxy.tunnels)};
     return counts;
 }
 

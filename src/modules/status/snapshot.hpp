@@ -32,6 +32,8 @@ struct Counts {
     std::uint64_t drain_closed = 0;
     std::uint64_t shutdown_closed = 0;
     std::uint64_t bad_proxy_headers = 0;
+    // ProxyCounters, in their order.
+    std::array<std::uint64_t, sizeof(ProxyCounters) / sizeof(SharedCounter)> proxy{};
 
     void add(const Counts& other);
     ListenerRow all_listeners() const;

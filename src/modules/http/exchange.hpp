@@ -17,7 +17,9 @@ class Exchange final : public Buried {
     Arena arena_;  // first: the request lives in it and goes before it
 
  public:
-    Exchange(EventLoop& loop, const Cycle& cycle, Stream& stream) : request(loop, arena_, cycle, stream) {}
+    // `go_on` is called when a limited rate lets more be sent.
+    Exchange(EventLoop& loop, const Cycle& cycle, Stream& stream, Callback<> go_on)
+        : pace(go_on), request(loop, arena_, cycle, stream) {}
 
     // The request body as it comes.
     ChunkedDecoder chunks;
@@ -32,6 +34,9 @@ class Exchange final : public Buried {
     IoBuffer body_in;  // what was read behind the buffer of the head
     std::size_t body_begin = 0;
     std::size_t body_end = 0;
+
+    Timer pace;                    // of limit_rate: until it goes on
+    TimePoint pace_from = kNever;  // since when the rate holds
 
     Request request;
 

@@ -86,6 +86,8 @@ class Http1 final : public Session, public Stream {
     void write_fields(Request& request, const LocationConf& conf, class HeadWriter& head);
     void encode(Request& request, Chain& chain, bool last);
     bool may_defer() const noexcept;
+    std::size_t allowance(const Response& out);
+    Flow pause(Request& request);
     Flow flush();
     void set_cork(bool on) noexcept;
     void go_on();

@@ -17,6 +17,8 @@ namespace {
 constexpr int kSwitchingProtocols = 101;
 constexpr std::size_t kMostATurn = 2 * 1024 * 1024;
 constexpr std::size_t kMostDeferred = 16 * 1024;
+constexpr Duration kPace{50};  // between two pieces of an answer whose rate is limited
+constexpr std::uint64_t kLargestRate = std::uint64_t{1} << 40U;
 
 }  // namespace
 
@@ -207,12 +209,35 @@ void Http1::set_cork(bool on) noexcept {
     connection().cork(on);
 }
 
+// How much may be sent now: a share of what waits, or what limit_rate has left, in pieces worth sending.
+std::size_t Http1::allowance(const Response& out) {
+    const std::uint64_t rate = std::min(out.limit_rate.value_or(0), kLargestRate);
+    if (rate == 0) return kMostATurn;
+    const TimePoint now = connection().loop().now();
+    if (exchange_->pace_from == kNever) exchange_->pace_from = now;
+    const auto elapsed = static_cast<std::uint64_t>((now - exchange_->pace_from + kPace).count());
+    const std::uint64_t allowed = out.limit_rate_after + rate / 1000 * elapsed + rate % 1000 * elapsed / 1000;
+    const std::uint64_t sent = bytes_sent();
+    return allowed > sent ? static_cast<std::size_t>(std::min<std::uint64_t>(allowed - sent, kMostATurn)) : 0;
+}
+
+// The rate is used up: it goes on in a while. That nothing is sent is not the client's doing.
+Flow Http1::pause(Request& request) {
+    connection().no_deadline();
+    const std::uint64_t rate = std::max<std::uint64_t>(*request.out().limit_rate, 1);
+    exchange_->pace.start(connection().loop(), std::max(kPace, Duration(1000 / rate)));
+    request.on_full();
+    return Flow::full;
+}
+
 // Sends what the socket takes, but no more than a share of it in one go: others have their turn, too.
 Flow Http1::flush() {
     if (out_.empty() || broken_) return Flow::open;
     Request& request = exchange_->request;
     set_cork(*request.conf<LocationConf>().tcp_nopush && out_.tail()->in_file());
-    const IoResult sent = connection().send(out_, kMostATurn);
+    const std::size_t most = allowance(request.out());
+    if (most == 0) return pause(request);
+    const IoResult sent = connection().send(out_, most);
     if (sent.failed()) {
         if (sent.error_number == EIO) {
             request.log_at(LogLevel::alert,

@@ -77,6 +77,10 @@ struct Response {
     bool accept_ranges = false;                 // the body can be cut by the range filter
     // It comes from a backend, which has looked at the request's conditions itself.
     bool relayed = false;
+    // How many bytes a second are sent once limit_rate_after of them have been; 0: as fast as can be. None:
+    // limit_rate decides.
+    std::optional<std::uint64_t> limit_rate;
+    std::uint64_t limit_rate_after = 0;
     OutFields fields;
     // Sent behind a chunked body when the client understands it (add_trailer).
     OutField* trailers = nullptr;

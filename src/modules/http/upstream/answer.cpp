@@ -224,7 +224,8 @@ void UpstreamExchange::take_accel(const FieldList& fields, std::string_view byte
         if (ascii::iequals(text, "no")) buffering_ = false;
         if (ascii::iequals(text, "yes")) buffering_ = true;
     }
-    if (const auto rate = parse_size(value(KnownHeader::x_accel_limit_rate))) limit_rate_ = *rate;
+    if (const auto rate = parse_size(value(KnownHeader::x_accel_limit_rate)))
+        request_.out().limit_rate = rate;
     if (const std::string_view text = value(KnownHeader::x_accel_charset); !text.empty() && text != "off") {
         request_.out().charset = text;
     }

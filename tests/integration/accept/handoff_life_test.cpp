@@ -18,8 +18,9 @@ unsigned long_run(unsigned shortly, unsigned long_one) {
 }
 
 std::string config(std::string_view strategy, unsigned workers = 2) {
-    return "worker_processes " + std::to_string(workers) + ";\nevents { accept_strategy " +
-           std::string(strategy) +
+    // Some old workers here are stopped: a reload need not wait for them for long.
+    return "worker_processes " + std::to_string(workers) +
+           ";\nworker_switch_timeout 100ms;\nevents { accept_strategy " + std::string(strategy) +
            "; }\nhttp { server { listen 127.0.0.1:{port}; location / { return 200 hello; } } }\n";
 }
 

@@ -1,6 +1,7 @@
 // Connections: readiness, sessions, and the several ways to end.
 #include "event/connection.hpp"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -131,13 +132,52 @@ IoResult Connection::recv(std::span<char> into) {
 IoResult Connection::send(Chain& chain, std::size_t limit) {
     if (closed_) return IoResult::failed(EPIPE);
     const IoResult result = transport_->send(fd_.get(), chain, limit);
+    after_send(result);
+    return result;
+}
+
+IoResult Connection::send(std::string_view bytes) {
+    Buffer part;
+    part.begin = bytes.data();
+    part.end = bytes.data() + bytes.size();
+    Chain chain;
+    chain.append(&part);
+    return send(chain);
+}
+
+IoResult Connection::splice_to(int pipe, std::size_t limit) {
+    if (closed_) return IoResult::end();
+    const ssize_t got = ::splice(fd_.get(), nullptr, pipe, nullptr, limit, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    IoResult result = IoResult::done(static_cast<std::size_t>(std::max(got, ssize_t{0})));
+    if (got == 0) result = IoResult::end();
+    if (got < 0) result = errno == EAGAIN ? IoResult::blocked() : IoResult::failed(errno);
+    received_ += result.bytes;
+    if (counters_ != nullptr) count(counters_->received, result.bytes);
+    after_recv(result);
+    return result;
+}
+
+IoResult Connection::splice_from(int pipe, std::size_t size) {
+    if (closed_) return IoResult::failed(EPIPE);
+    std::size_t moved = 0;
+    while (moved < size) {
+        const ssize_t went =
+            ::splice(pipe, nullptr, fd_.get(), nullptr, size - moved, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (went <= 0) break;
+        moved += static_cast<std::size_t>(went);
+    }
+    IoResult result = IoResult::done(moved);
+    if (moved < size) result = errno == EAGAIN ? IoResult::blocked(moved) : IoResult::failed(errno, moved);
+    after_send(result);
+    return result;
+}
+
+void Connection::after_send(const IoResult& result) noexcept {
     sent_ += result.bytes;
     if (counters_ != nullptr) count(counters_->sent, result.bytes);
-    if (result.would_block()) {
-        writable_ = false;
-        watcher_.rearm_write();
-    }
-    return result;
+    if (!result.would_block()) return;
+    writable_ = false;
+    watcher_.rearm_write();
 }
 
 void Connection::no_delay(bool on) noexcept {

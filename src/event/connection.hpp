@@ -72,6 +72,12 @@ class Connection final : public LogContext, private Buried {
     // that would only block.
     IoResult recv(std::span<char> into);
     IoResult send(Chain& chain, std::size_t limit = Transport::kNoLimit);
+    IoResult send(std::string_view bytes);
+    // The same between the socket and a pipe (splice(2)), past the transport: for plain ones only, and not
+    // while there are unread bytes. The pipe is empty before splice_to(), and has at least `size` bytes at
+    // splice_from(), which then moves that many, or would_block. EINVAL: this kind of socket cannot.
+    IoResult splice_to(int pipe, std::size_t limit);
+    IoResult splice_from(int pipe, std::size_t size);
     // Puts bytes back: the next recv() gives them first. For a session that read more than was meant for it.
     // They are copied. A transport that is put under the connection next takes them with take_unread().
     void unread(std::string_view bytes);
@@ -168,6 +174,7 @@ class Connection final : public LogContext, private Buried {
     void on_poke();
     Wait*& waiter(bool write) noexcept { return write ? write_wait_ : read_wait_; }
     void after_recv(const IoResult& result) noexcept;
+    void after_send(const IoResult& result) noexcept;
 
     bool readable_ = false;
     bool writable_ = true;

@@ -81,9 +81,10 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from, bool
         if (from.port() == 0) ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (::bind(fd.get(), from.data(), from.length()) != 0) return nullptr;
     }
-    if (::connect(fd.get(), to.data(), to.length()) != 0 && errno != EINPROGRESS) return nullptr;
+    const bool connected = ::connect(fd.get(), to.data(), to.length()) == 0;
+    if (!connected && errno != EINPROGRESS) return nullptr;
     Connection* connection = open(std::move(fd), to);
-    if (connection != nullptr) {
+    if (connection != nullptr && !connected) {
         connection->writable_ = false;
         connection->watcher_.rearm_write();
     }

@@ -30,7 +30,8 @@ class ConnectionPool {
 
     // An outgoing connection: a socket connecting to `to`; bound to `from` if that is specified, which need
     // not be an address of this machine if it is `transparent` (IP_TRANSPARENT, ip(7)). Wait until it is
-    // writable, then ask connect_error(). Null with errno set when it failed at once.
+    // writable (as one to a unix socket is at once), then ask connect_error(). Null with errno set when it
+    // failed at once.
     Connection* connect(const Address& to, const Address& from = Address(), bool transparent = false);
     // What became of connect(): 0 or errno.
     static int connect_error(const Connection& connection) noexcept;

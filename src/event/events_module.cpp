@@ -37,6 +37,17 @@ void take_debug_connection(Loader& loader, const Node& node, Setting<std::vector
     }
 }
 
+void take_worker_listen(Loader& loader, const Node& node, Setting<WorkerListen>& into) {
+    const Word& word = node.args[0];
+    Result<WorkerListen> where = WorkerListen::parse(word.text);
+    if (where) return into.set(*std::move(where));
+    loader.error(word.at,
+                 "invalid value \"" + word.text + "\" in \"worker_listen\": " + where.error().message,
+                 "unix:, unix:FOLDER, or 127.0.0.1:9001+, where each worker adds its slot to the port");
+}
+
+constexpr unsigned kMostFronts = 64;
+
 constexpr std::array kMutex = {"off"sv, "on"sv, "exclusive"sv};
 
 using C = EventsConf;
@@ -84,11 +95,13 @@ constexpr Directive directives[] = {
         "anyone."),
     rows::duration<&C::accept_hold>(
         "accept_hold", in_events,
-        "With the strategy handoff: how long connections are kept waiting while no worker is there, because "
+        "With the strategies handoff and proxy: how long connections are kept waiting while no worker is "
+        "there, because "
         "all have died and start again. After that they are accepted, closed and counted (dropped)."),
     rows::number<&C::handoff_window>(
         "handoff_window", in_events,
-        "With the strategy handoff: how many connections a worker may have been given that it has not yet "
+        "With the strategies handoff and proxy: how many connections a worker may have been given that it "
+        "has not yet "
         "taken. A worker that is stuck holds no more than these. With more than 1, a busy server needs fewer "
         "wake-ups for the same connections.",
         {1, kMostHandoffWindow}),
@@ -97,6 +110,36 @@ constexpr Directive directives[] = {
         "With the strategy handoff: how many connections of a listening socket the master accepts beyond "
         "what workers have room for. The rest waits in the kernel (backlog of `listen`).",
         {0, 2048}),
+    rows::custom<&C::worker_listen, take_worker_listen>(
+        "worker_listen", in_events, {1, 1}, "unix:[FOLDER] | ADDRESS:PORT+",
+        "With the strategy proxy: where each worker listens for the front processes, where `listen` does not "
+        "say "
+        "worker_listen=. unix: a socket for each worker in FOLDER (beside the pid file, unless said), which "
+        "only "
+        "the workers' user may enter. 127.0.0.1:9001+: worker 0 on port 9001, worker 1 on 9002 and so on; "
+        "fronts "
+        "prove with a secret that they are ours, and others are refused. The master keeps these sockets "
+        "across "
+        "reloads and deaths of workers, with all that waits in them."),
+    rows::number<&C::front_processes>(
+        "front_processes", in_events,
+        "With the strategy proxy: how many processes accept the clients' connections and relay them to the "
+        "workers. One is enough until it uses a whole processor. A front that dies takes its connections "
+        "with it, "
+        "so more of them lose less at once.",
+        {1, kMostFronts}),
+    rows::number<&C::front_connections>("front_connections", in_events,
+                                        "With the strategy proxy: how many clients each front process may "
+                                        "have; others wait to be accepted. As "
+                                        "many as all workers have worker_connections, unless set. A client "
+                                        "takes two descriptors in the front and "
+                                        "one in the worker (with shared or handoff: one in the worker).",
+                                        {1, 1'000'000'000}),
+    rows::duration<&C::front_idle_timeout>("front_idle_timeout", in_events,
+                                           "With the strategy proxy: a relayed connection on which nothing "
+                                           "moves for so long, in either direction, is "
+                                           "closed. It only cares for what neither worker nor client ends: "
+                                           "keepalive_timeout and the like come first."),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
         "debug_connection", in_events, {1, 1}, "ADDRESS | NETWORK | unix:",
         "Connections from there are logged about in full, down to debug, whatever the levels of the error "

@@ -11,6 +11,7 @@
 #include "core/net/cidr.hpp"
 #include "event/accept/balance.hpp"
 #include "event/accept/strategy.hpp"
+#include "event/accept/worker_listen.hpp"
 
 namespace berth {
 
@@ -30,6 +31,10 @@ struct EventsConf {
     Setting<std::chrono::milliseconds> accept_hold{std::chrono::milliseconds(10'000)};
     Setting<unsigned> handoff_window{1};
     Setting<std::size_t> handoff_queue{64};
+    Setting<WorkerListen> worker_listen;
+    Setting<unsigned> front_processes{1};
+    Setting<std::size_t> front_connections{0};  // clients; 0: as many as the workers have worker_connections
+    Setting<std::chrono::milliseconds> front_idle_timeout{std::chrono::milliseconds(3'600'000)};
     Setting<std::vector<Cidr>> debug_connection;
 };
 

@@ -10,6 +10,7 @@
 #include "core/system/file_descriptor.hpp"
 #include "event/accept/balance.hpp"
 #include "event/accept/strategy.hpp"
+#include "event/accept/worker_listen.hpp"
 
 namespace berth {
 
@@ -32,13 +33,14 @@ struct ListenOptions {
     std::optional<int> receive_buffer;
     std::optional<int> send_buffer;
     bool ipv6_only = true;
-    std::optional<Strategy> strategy;      // unset: as accept_strategy says
-    std::optional<AcceptBalance> balance;  // unset: as accept_balance says
-    bool multipath = false;                // Multipath TCP, RFC 8684
-    bool deferred = false;                 // TCP_DEFER_ACCEPT
-    int fast_open = 0;                     // length of the queue; 0 is off
-    bool proxy_protocol = false;           // connections begin with a PROXY header; the session reads it
-    bool bind = false;                     // a socket of its own although a wildcard listens on the port
+    std::optional<Strategy> strategy;             // unset: as accept_strategy says
+    std::optional<AcceptBalance> balance;         // unset: as accept_balance says
+    std::optional<WorkerListen> worker_listen{};  // unset: as worker_listen says
+    bool multipath = false;                       // Multipath TCP, RFC 8684
+    bool deferred = false;                        // TCP_DEFER_ACCEPT
+    int fast_open = 0;                            // length of the queue; 0 is off
+    bool proxy_protocol = false;  // connections begin with a PROXY header; the session reads it
+    bool bind = false;            // a socket of its own although a wildcard listens on the port
     std::optional<KeepaliveProbes> keepalive;
     int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666, as nginx
 };

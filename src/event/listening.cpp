@@ -5,6 +5,7 @@
 #include "core/config/loader.hpp"
 #include "core/cycle.hpp"
 #include "core/module.hpp"
+#include "event/accept/worker_listen.hpp"
 #include "event/events_module.hpp"
 
 namespace berth {
@@ -84,6 +85,7 @@ void Listening::finish(Loader& loader) {
         }
         check_balance(loader, entry);
     }
+    settle_worker_addresses(loader, *this);
 }
 
 extern const Module listening;

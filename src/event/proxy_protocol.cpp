@@ -1,6 +1,7 @@
 // Reading PROXY headers (haproxy's proxy-protocol.txt), and the session that does it on a connection.
 #include "event/proxy_protocol.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -202,6 +203,14 @@ ProxyParse parse_v2(std::string_view bytes, ProxyHeader& header) {
     return read_v2(bytes.substr(0, size), header);
 }
 
+constexpr std::size_t kUnixField = 108;
+
+char* put_short(char* at, std::size_t value) noexcept {
+    *at++ = static_cast<char>(value >> 8U);
+    *at++ = static_cast<char>(value & 0xFFU);
+    return at;
+}
+
 // --- names of TLVs
 
 struct TlvName {
@@ -260,9 +269,42 @@ ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& header) {
     return wrong("it does not begin as one");
 }
 
-void ProxyHeaderSession::on_start() { connection().deadline(timeout_); }
+std::size_t write_proxy_v2(std::span<char, kMostWrittenV2> into, const Address& source,
+                           const Address& destination, ProxyTlv tlv) {
+    char* end = std::ranges::copy(kV2Start, into.data()).out;
+    *end++ = 0x21;  // version 2, PROXY
+    const int family = source.specified() ? source.family() : destination.family();
+    const bool agree = family == destination.family();
+    *end++ = static_cast<char>(!agree               ? 0
+                               : family == AF_INET  ? 0x11
+                               : family == AF_INET6 ? 0x21
+                               : family == AF_UNIX  ? 0x31
+                                                    : 0);
+    char* const length = end;
+    end += 2;
+    if (agree && (family == AF_INET || family == AF_INET6)) {
+        for (const Address* address : {&source, &destination})
+            end = std::ranges::copy(address->bytes(), end).out;
+        for (const Address* address : {&source, &destination}) end = put_short(end, address->port());
+    } else if (agree && family == AF_UNIX) {
+        for (const Address* address : {&source, &destination}) {
+            char* const after = std::ranges::copy(address->bytes(), end).out;
+            std::fill(after, end + kUnixField, '\0');
+            end += kUnixField;
+        }
+    }
+    if (tlv.type != 0) {
+        *end++ = static_cast<char>(tlv.type);
+        end = put_short(end, tlv.value.size());
+        end = std::ranges::copy(tlv.value, end).out;
+    }
+    put_short(length, static_cast<std::size_t>(end - length) - 2);
+    return static_cast<std::size_t>(end - into.data());
+}
 
-void ProxyHeaderSession::on_readable() {
+void ProxyHeaderReader::on_start() { connection().deadline(timeout_); }
+
+void ProxyHeaderReader::on_readable() {
     std::array<char, kMostProxyV2> room;
     while (connection().maybe_readable()) {
         const IoResult got = connection().recv(room);
@@ -271,25 +313,25 @@ void ProxyHeaderSession::on_readable() {
         bytes_.append(room.data(), got.bytes);
         const ProxyParse parsed = parse_proxy_header(bytes_, header_);
         if (parsed.status == Status::error) return refuse(parsed.problem);
-        if (parsed.status == Status::done) return hand_over(parsed.consumed);
+        if (parsed.status == Status::more) continue;
+        connection().unread(std::string_view(bytes_).substr(parsed.consumed));
+        return done(std::move(header_));
     }
 }
 
-void ProxyHeaderSession::on_deadline() { refuse("it did not come in time"); }
+void ProxyHeaderReader::on_deadline() { refuse("it did not come in time"); }
 
-void ProxyHeaderSession::refuse(std::string_view why) {
+void ProxyHeaderReader::refuse(std::string_view why) {
     if (Log* log = connection().log())
         log->at(LogLevel::error, &connection(), "broken PROXY header: {}", why);
-    if (refused_) refused_();
+    refused();
     connection().close();
 }
 
-void ProxyHeaderSession::hand_over(std::size_t consumed) {
-    Connection& connection = this->connection();
-    connection.unread(std::string_view(bytes_).substr(consumed));
+void ProxyHeaderSession::done(ProxyHeader header) {
     // Peer and local address stay what the kernel says: whoever may choose them is for realip to decide.
-    connection.set_proxy_header(std::make_unique<ProxyHeader>(std::move(header_)));
-    connection.set_session(std::move(next_));
+    connection().set_proxy_header(std::make_unique<ProxyHeader>(std::move(header)));
+    connection().set_session(std::move(next_));
 }
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,27 +45,52 @@ struct ProxyParse {
 };
 ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& header);
 
-// Reads the header of a new connection, leaves it with the connection, and makes way for the session
-// `next`, which gets the bytes behind the header. A header that is wrong, cut short or late closes the
-// connection, with a line in the log; `refused` is called, to count it.
-class ProxyHeaderSession final : public Session {
- public:
-    ProxyHeaderSession(std::unique_ptr<Session> next, Duration timeout, Callback<> refused) noexcept
-        : next_(std::move(next)), timeout_(timeout), refused_(refused) {}
+// A version 2 header for a connection from `source` to `destination`, a stream of one family; of others it
+// says UNKNOWN. A TLV of type 0 is none. Returns its length, at most kMostWrittenV2.
+struct ProxyTlv {
+    std::uint8_t type = 0;
+    std::string_view value;  // at most 64 bytes
+};
+inline constexpr std::size_t kMostWrittenV2 = 16 + 216 + 3 + 64;
+std::size_t write_proxy_v2(std::span<char, kMostWrittenV2> into, const Address& source,
+                           const Address& destination, ProxyTlv tlv = {});
 
+// Reads the header of a new connection, and says what is wrong with one that is wrong, cut short or late;
+// then the connection is closed, with a line in the log.
+class ProxyHeaderReader : public Session {
+ public:
     void on_start() override;
     void on_readable() override;
     void on_deadline() override;
 
- private:
+ protected:
+    explicit ProxyHeaderReader(Duration timeout) noexcept : timeout_(timeout) {}
+    // The header is read; the bytes behind it are put back into the connection. Gives it its next session.
+    virtual void done(ProxyHeader header) = 0;
+    // Called before the connection is closed, to count it.
+    virtual void refused() = 0;
     void refuse(std::string_view why);
-    void hand_over(std::size_t consumed);
 
-    std::unique_ptr<Session> next_;
+ private:
     Duration timeout_;
-    Callback<> refused_;
     std::string bytes_;
     ProxyHeader header_;
+};
+
+// Leaves the header with the connection and makes way for the session `next`.
+class ProxyHeaderSession final : public ProxyHeaderReader {
+ public:
+    ProxyHeaderSession(std::unique_ptr<Session> next, Duration timeout, Callback<> refused) noexcept
+        : ProxyHeaderReader(timeout), next_(std::move(next)), refused_(refused) {}
+
+ private:
+    void done(ProxyHeader header) override;
+    void refused() override {
+        if (refused_) refused_();
+    }
+
+    std::unique_ptr<Session> next_;
+    Callback<> refused_;
 };
 
 }  // namespace berth

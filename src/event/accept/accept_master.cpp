@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "event/accept/handoff_master.hpp"
+#include "event/accept/proxy.hpp"
 #include "event/accept/reuseport.hpp"
 #include "event/accept/shared_master.hpp"
 
@@ -13,6 +14,7 @@ Sharing::Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scor
     parts_.push_back(make_shared_master(loop, workers, listeners, scoreboard));
     parts_.push_back(make_reuseport_master(loop, workers, listeners));
     parts_.push_back(std::make_unique<HandoffMaster>(loop, listeners, scoreboard));
+    parts_.push_back(make_proxy_master(scoreboard));
 }
 
 void Sharing::serve(const Cycle& cycle) {

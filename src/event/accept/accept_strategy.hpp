@@ -26,11 +26,15 @@ class AcceptStrategy {
     virtual void resume() noexcept = 0;
     // Something may be waiting that the kernel told nobody about: look.
     virtual void nudge() = 0;
+    // After pause(), in a worker that leaves: connections are on their way that nobody else can take; nudge()
+    // it until there are none.
+    virtual bool expects() const { return false; }
     // A message of the master's that the worker does not know itself; false when it is not for this listener.
     virtual bool take(Message&) { return false; }
 };
 
-// The strategy of `entry`. Without a master (master_process off) everything is shared, with nobody.
+// The strategy of `entry`; null when it has nothing to accept from. Without a master (master_process off)
+// everything is shared, with nobody.
 std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
                                                      ListenerSet::Item& item);
 

@@ -111,7 +111,8 @@ void ReuseportMaster::take_back(const ListenerSet::Item& item) {
 WorkerHandle* ReuseportMaster::owner(unsigned slot) {
     for (auto& worker : workers_.all()) {
         const WorkerIdentity& is = worker->identity();
-        if (is.slot == slot && is.generation == generation_ && worker->accepting()) return worker.get();
+        const bool fits = is.slot == slot && is.generation == generation_ && !worker->is_front();
+        if (fits && worker->accepting()) return worker.get();
     }
     return nullptr;
 }
@@ -129,7 +130,8 @@ WorkerHandle* ReuseportMaster::borrower(const GroupPlace& place) {
 WorkerHandle* ReuseportMaster::lend(const GroupPlace& place, const Listener& socket) {
     std::vector<WorkerHandle*> able;
     for (auto& worker : workers_.all()) {
-        if (worker->identity().generation == generation_ && worker->accepting()) able.push_back(worker.get());
+        const bool fits = worker->identity().generation == generation_ && !worker->is_front();
+        if (fits && worker->accepting()) able.push_back(worker.get());
     }
     if (able.empty()) return nullptr;
     WorkerHandle* chosen = able[next_++ % able.size()];

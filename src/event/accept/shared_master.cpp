@@ -60,7 +60,8 @@ class SharedMaster final : public AcceptMaster {
     void nudge(const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
         std::vector<WorkerHandle*> able;
         for (auto& worker : workers_.all()) {
-            if (worker->accepting() && worker.get() != but) able.push_back(worker.get());
+            if (worker->accepting() && !worker->is_front() && worker.get() != but)
+                able.push_back(worker.get());
         }
         if (able.empty() && last_choice != nullptr) able.push_back(last_choice);
         if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);

@@ -162,7 +162,8 @@ Result<void> ListenerSet::provide_private(Item& item, const Listening::Entry& en
     const Address address = entry.private_address(slot);
     if (item.private_socket(address) != nullptr) return {};
     ListenOptions options;
-    options.unix_mode = 0600;
+    options.unix_mode = 0666;  // who may not come in does not get into its folder
+    options.backlog = entry.options.backlog;
     auto listener = std::make_unique<Listener>(address, options);
     Result<bool> taken = take_inherited(*listener);
     if (!taken) return taken.error();
@@ -278,19 +279,20 @@ ListenerSet::Item* ListenerSet::find(const Address& address) noexcept {
     return nullptr;
 }
 
-void ListenerSet::keep_own(const Listening& wanted, unsigned slot) {
+void ListenerSet::keep_own(const Listening& wanted, unsigned slot, ProcessRole role) {
+    const bool front = role == ProcessRole::front;
     for (Item& item : items_) {
         const Listening::Entry* entry = wanted.find(item.address);
+        const bool relayed = entry != nullptr && entry->strategy == Strategy::proxy;
         const Listener* own = nullptr;
-        if (entry != nullptr) {
+        if (entry != nullptr && relayed == front) {
             own = entry->strategy == Strategy::reuseport ? item.group_socket(slot) : item.listener.get();
         }
         for (Listener* listener : item.sockets()) {
             if (listener != own) listener->close();
         }
-        const bool relayed = entry != nullptr && entry->strategy == Strategy::proxy;
         for (const SlotSocket& socket : item.privates) {
-            if (!relayed || socket.slot != slot) socket.listener->close();
+            if (!relayed || front || socket.slot != slot) socket.listener->close();
         }
     }
 }

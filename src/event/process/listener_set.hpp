@@ -10,6 +10,7 @@
 #include "core/result.hpp"
 #include "event/listener.hpp"
 #include "event/listening.hpp"
+#include "event/process/scoreboard.hpp"
 
 namespace berth {
 
@@ -81,9 +82,9 @@ class ListenerSet {
     const std::vector<Item>& items() const noexcept { return items_; }
     std::vector<Item>& items() noexcept { return items_; }
 
-    // In a worker: closes what it has no use for: addresses that `wanted` does not serve, and other slots'
-    // sockets.
-    void keep_own(const Listening& wanted, unsigned slot);
+    // In a worker or front: closes what it has no use for: addresses that `wanted` does not serve, other
+    // slots' sockets, and what only the other role listens on.
+    void keep_own(const Listening& wanted, unsigned slot, ProcessRole role = ProcessRole::worker);
     // Closes every socket here, in a worker that accepts no more.
     void close();
     // Deletes the paths of unix sockets: when the last owner ends. Those of inherited sockets only when told.

@@ -9,6 +9,7 @@
 
 #include "core/log/log_file.hpp"
 #include "core/system/process_title.hpp"
+#include "event/accept/proxy.hpp"
 #include "event/process/runtime_files.hpp"
 #include "event/process/startup.hpp"
 #include "event/process/upgrade.hpp"
@@ -57,6 +58,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     set_process_title("berth: master process " + program_.command_line());
     wanted_ = worker_count(conf());
     respawn_.configure(*conf().worker_respawn_delay);
+    wanted_fronts_ = front_count(*current_->cycle);
     listeners_.serve(current_->cycle->conf<Listening>());
     ScoreboardRow& row = scoreboard_.master();
     row.generation = current_->number();
@@ -113,7 +115,8 @@ std::string Master::status() const {
     }
     for (const auto& worker : const_cast<Workers&>(workers_).all()) {
         const WorkerIdentity& is = worker->identity();
-        text += fmt::format("worker {} (generation {}) pid {} {}\n", is.slot, is.generation, worker->pid(),
+        text += fmt::format("{} {} (generation {}) pid {} {}\n", to_text(is.role), is.slot, is.generation,
+                            worker->pid(),
                             worker->asked()   ? "draining"
                             : worker->ready() ? "ready"
                                               : "starting");
@@ -188,19 +191,24 @@ void Master::reopen() {
 // --- workers
 
 void Master::start_workers() {
-    for (unsigned slot = 0; slot < wanted_; ++slot) start_worker(slot);
+    for (unsigned slot = 0; slot < wanted_; ++slot) start_worker(ProcessRole::worker, slot);
+    for (unsigned slot = 0; slot < wanted_fronts_; ++slot) start_worker(ProcessRole::front, slot);
 }
 
-void Master::start_worker(unsigned slot) {
-    Result<void> spawned = workers_.spawn(*current_, slot);
+unsigned Master::wanted(ProcessRole role) const noexcept {
+    return role == ProcessRole::front ? wanted_fronts_ : wanted_;
+}
+
+void Master::start_worker(ProcessRole role, unsigned slot) {
+    Result<void> spawned = workers_.spawn(*current_, slot, role);
     if (spawned) return;
     log().alert("{}", spawned.error().message);
-    start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), slot);
+    start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), role, slot);
 }
 
 // Who waits already does not wait longer because of another.
-void Master::start_worker_after(Duration wait, unsigned slot) {
-    missing_.push_back(slot);
+void Master::start_worker_after(Duration wait, ProcessRole role, unsigned slot) {
+    missing_.push_back({role, slot});
     if (!respawn_timer_.armed()) respawn_timer_.start(loop_, wait);
 }
 
@@ -212,6 +220,7 @@ void Master::on_worker_ready(WorkerHandle& worker) {
 
 void Master::put_online(WorkerHandle& worker) {
     if (worker.asked()) return;
+    if (worker.is_front()) return workers_.put_online(worker);
     if (Result<void> listens = listeners_.listen_slot(worker.identity().slot); !listens) {
         log().alert("{}", listens.error().message);
     }
@@ -219,7 +228,8 @@ void Master::put_online(WorkerHandle& worker) {
 }
 
 void Master::on_worker_stuck(WorkerHandle& worker) {
-    log().alert("worker process {} is not ready within worker_start_timeout: killed", worker.pid());
+    log().alert("{} process {} is not ready within worker_start_timeout: killed",
+                to_text(worker.identity().role), worker.pid());
 }
 
 void Master::on_worker_ended(WorkerHandle& worker, int status) {
@@ -227,18 +237,18 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
     // One that was asked to end may have needed a signal for it; everything else is a crash.
     const bool by_us = worker.asked() && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
     const LogLevel level = WIFSIGNALED(status) && !by_us ? LogLevel::alert : LogLevel::notice;
-    log().at(level, nullptr, "worker process {} {}", worker.pid(), describe_exit(status));
+    log().at(level, nullptr, "{} process {} {}", to_text(is.role), worker.pid(), describe_exit(status));
     if (worker.lost() > 0) {
-        log().at(level, nullptr, "{} connections of worker process {} are lost with it", worker.lost(),
-                 worker.pid());
+        log().at(level, nullptr, "{} connections of {} process {} are lost with it", worker.lost(),
+                 to_text(is.role), worker.pid());
     }
     if (ending_ != Ending::no) return finish_when_empty();
     finish_switch();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
     if (candidate_ != nullptr && is.generation == candidate_->number()) {
-        std::string why =
-            fmt::format("worker process {} {} before it was ready", worker.pid(), describe_exit(status));
+        std::string why = fmt::format("{} process {} {} before it was ready", to_text(is.role), worker.pid(),
+                                      describe_exit(status));
         if (!worker.reason().empty()) why += ": " + worker.reason();
         return reject(why);
     }
@@ -247,36 +257,38 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
 
 void Master::replace(WorkerHandle& worker) {
     const unsigned slot = worker.identity().slot;
-    if (slot >= wanted_) return;
+    const ProcessRole role = worker.identity().role;
+    if (slot >= wanted(role)) return;
     std::optional<Duration> ready_for;
     if (worker.ready()) ready_for = loop_.now() - worker.ready_at();
     const Duration wait = respawn_.died(loop_.now(), ready_for);
-    scoreboard_.count_restart(ProcessRole::worker, slot);
-    if (wait == Duration(0)) return start_worker(slot);
-    log().warn("worker {} died early, {} times now: its replacement waits {} ms", slot, respawn_.failures(),
-               wait.count());
-    start_worker_after(wait, slot);
+    scoreboard_.count_restart(role, slot);
+    if (wait == Duration(0)) return start_worker(role, slot);
+    log().warn("{} {} died early, {} times now: its replacement waits {} ms", to_text(role), slot,
+               respawn_.failures(), wait.count());
+    start_worker_after(wait, role, slot);
 }
 
 void Master::respawn_missing() {
-    for (const unsigned slot : std::exchange(missing_, {})) {
-        if (slot < wanted_ && ending_ == Ending::no && !workers_stopped_) start_worker(slot);
+    for (const auto [role, slot] : std::exchange(missing_, {})) {
+        if (slot < wanted(role) && ending_ == Ending::no && !workers_stopped_) start_worker(role, slot);
     }
 }
 
 void Master::add_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ >= kMostWorkers) return;
-    start_worker(wanted_++);
+    start_worker(ProcessRole::worker, wanted_++);
     log().notice("{} workers now", wanted_);
 }
 
 void Master::remove_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ <= 1) return;
     --wanted_;
-    std::erase_if(missing_, [&](unsigned slot) { return slot >= wanted_; });
+    std::erase_if(missing_, [&](const Missing& is) { return is.slot >= wanted(is.role); });
     for (auto& worker : workers_.all()) {
         const WorkerIdentity& is = worker->identity();
-        if (is.generation == current_->number() && is.slot >= wanted_ && !worker->asked()) {
+        const bool surplus = is.generation == current_->number() && is.slot >= wanted(is.role);
+        if (surplus && !worker->asked()) {
             worker->drain(Drain::politely);
         }
     }

@@ -48,13 +48,14 @@ class Master {
 
     // Workers.
     void start_workers();
-    void start_worker(unsigned slot);
+    void start_worker(ProcessRole role, unsigned slot);
     void on_worker_ready(WorkerHandle& worker);
     void put_online(WorkerHandle& worker);
     void on_worker_stuck(WorkerHandle& worker);
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);
-    void start_worker_after(Duration wait, unsigned slot);
+    void start_worker_after(Duration wait, ProcessRole role, unsigned slot);
+    unsigned wanted(ProcessRole role) const noexcept;
     void respawn_missing();
     void in_child(Generation& own);
 
@@ -63,6 +64,7 @@ class Master {
     void on_loaded();
     Result<void> start_candidate();
     void commit();
+    void finish_commit();
     void reject(const std::string& why);
     void on_ready_limit();
     void on_worker_left(WorkerHandle&) { finish_switch(); }
@@ -93,9 +95,15 @@ class Master {
     Workers workers_;
     RespawnPolicy respawn_;
     Ending ending_ = Ending::no;
-    unsigned wanted_ = 0;            // how many workers there should be
-    bool workers_stopped_ = false;   // SIGWINCH
-    std::vector<unsigned> missing_;  // slots whose workers wait for the end of a back-off
+    unsigned wanted_ = 0;  // how many workers there should be
+    unsigned wanted_fronts_ = 0;
+    bool workers_stopped_ = false;  // SIGWINCH
+    // Who waits for the end of a back-off.
+    struct Missing {
+        ProcessRole role;
+        unsigned slot;
+    };
+    std::vector<Missing> missing_;
     Timer respawn_timer_;
     Timer kill_timer_;
     Timer tick_;

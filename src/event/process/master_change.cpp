@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "event/accept/proxy.hpp"
 #include "event/listening.hpp"
 #include "event/process/master.hpp"
 #include "event/process/startup.hpp"
@@ -55,6 +56,11 @@ Result<void> Master::start_candidate() {
     for (unsigned slot = 0; slot < count; ++slot) {
         if (Result<void> spawned = workers_.spawn(*candidate_, slot); !spawned) return spawned;
     }
+    scoreboard_.fronts().keeps_secret = shares_sockets();
+    for (unsigned slot = 0; slot < front_count(*candidate_->cycle); ++slot) {
+        Result<void> spawned = workers_.spawn(*candidate_, slot, ProcessRole::front);
+        if (!spawned) return spawned;
+    }
     return {};
 }
 
@@ -62,6 +68,7 @@ void Master::commit() {
     ready_limit_.stop();
     current_ = std::move(candidate_);
     wanted_ = worker_count(conf());
+    wanted_fronts_ = front_count(*current_->cycle);
     workers_stopped_ = false;
     missing_.clear();
     respawn_.configure(*conf().worker_respawn_delay);
@@ -74,7 +81,15 @@ void Master::commit() {
     for (auto& worker : workers_.all()) {
         if (worker->identity().generation == generation) put_online(*worker);
     }
-    workers_.drain_other_generations(generation);
+    switching_ = true;
+    switch_limit_.start(loop_, *conf().worker_switch_timeout);
+    workers_.drain_other_generations(generation, Callback<>::to<&Master::finish_commit>(*this));
+}
+
+// The fronts of the old generation have ceased to accept, or there were none: nobody needs the old sockets.
+void Master::finish_commit() {
+    const std::uint64_t generation = current_->number();
+    const auto& listening = current_->cycle->conf<Listening>();
     if (Result<void> applied = listeners_.apply_options(listening); !applied) {
         log().error("{}", applied.error().message);
     }
@@ -84,15 +99,13 @@ void Master::commit() {
     take_new_paths();
     count(scoreboard_.reloads());
     scoreboard_.master().generation = generation;
-    switching_ = true;
-    switch_limit_.start(loop_, *conf().worker_switch_timeout);
     finish_switch();
 }
 
 // The new generation is active when the old one accepts no more, by its own word: then nobody gets an answer
 // of the old one on a connection that was made after this.
 void Master::finish_switch() {
-    if (!switching_ || !workers_.others_left(current_->number())) return;
+    if (!switching_ || workers_.drain_pending() || !workers_.others_left(current_->number())) return;
     switching_ = false;
     switch_limit_.stop();
     const std::string text = fmt::format("generation {} active", current_->number());
@@ -164,7 +177,8 @@ void Master::upgrade() {
         return log().alert("{}", renamed.error().message);
     }
     control_.rename(control_.path() + kOldSuffix);
-    Result<pid_t> started = start_new_binary(program_, listeners_);
+    scoreboard_.fronts().keeps_secret = true;
+    Result<pid_t> started = start_new_binary(program_, listeners_, scoreboard_.fronts().newest_secret());
     if (started) {
         log().notice("start new binary process {}", *started);
         return new_binary_.watch(loop_, *started);
@@ -175,6 +189,7 @@ void Master::upgrade() {
 
 // The new one is gone: this is the server again.
 void Master::on_new_binary_ended(int status) {
+    scoreboard_.fronts().keeps_secret = false;
     log().notice("new binary process {}", describe_exit(status));
     auto original = [](const std::string& path) {
         const std::string_view suffix = kOldSuffix;

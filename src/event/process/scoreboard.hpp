@@ -9,6 +9,7 @@
 
 #include "core/metrics/histogram.hpp"
 #include "core/result.hpp"
+#include "event/accept/front_board.hpp"
 #include "event/accept/handoff_state.hpp"
 #include "event/accept/lease.hpp"
 
@@ -179,6 +180,9 @@ class Scoreboard {
     std::string_view listener_address(std::size_t index) const noexcept;
     std::string_view listener_strategy(std::size_t index) const noexcept;
 
+    // Of strategy=proxy.
+    FrontBoard& fronts() noexcept { return memory_->fronts; }
+
     // Of the whole server, for the master to count: workers that died unasked, and those started in their
     // place.
     SharedCounter& deaths() noexcept { return memory_->deaths; }
@@ -208,6 +212,7 @@ class Scoreboard {
         alignas(64) AcceptLease accept_lease;
         SharedCounter restarts[kProcessRoles][kRows];  // by slot
         ListenerName listeners[ScoreboardRow::kListeners];
+        FrontBoard fronts;
         ScoreboardRow master;
         ScoreboardRow past[kProcessRoles];
         ScoreboardRow rows[kRows];

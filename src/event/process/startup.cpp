@@ -120,6 +120,7 @@ Result<void> run(Server& server) {
     take_over_signals();
     Result<Scoreboard> scoreboard = Scoreboard::create();
     if (!scoreboard) return scoreboard.error();
+    scoreboard->fronts().inherit_secret(take_front_secret());
     Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*server.first->cycle->conf<EventsConf>().use);
     if (!loop) return loop.error();
     if (!*server.conf.daemon && !server.program.inherited) server.greeting = where_to_look(*server.first);

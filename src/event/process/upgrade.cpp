@@ -1,8 +1,11 @@
 // Executing the next binary.
 #include "event/process/upgrade.hpp"
 
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <charconv>
 
 #include "event/process/signals.hpp"
 
@@ -19,17 +22,27 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return all;
 }
 
+std::string to_hex(std::string_view bytes) {
+    std::string text;
+    for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    return text;
+}
+
 }  // namespace
 
-Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners) {
+Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners,
+                               std::string_view front_secret) {
     // Everything that allocates happens before the fork.
     std::vector<std::string> arguments = program.arguments;
     std::vector<std::string> environment;
     const std::string prefix = std::string(kInheritedVariable) + "=";
+    const std::string secret_prefix = std::string(kFrontSecretVariable) + "=";
     for (char** entry = environ; *entry != nullptr; ++entry) {
-        if (!std::string_view(*entry).starts_with(prefix)) environment.emplace_back(*entry);
+        const std::string_view text(*entry);
+        if (!text.starts_with(prefix) && !text.starts_with(secret_prefix)) environment.emplace_back(*entry);
     }
     environment.push_back(prefix + listeners.inheritance());
+    if (!front_secret.empty()) environment.push_back(secret_prefix + to_hex(front_secret));
     const std::vector<char*> argv = pointers(arguments);
     const std::vector<char*> envp = pointers(environment);
 
@@ -50,6 +63,18 @@ std::optional<std::string> take_inheritance() {
     std::string text = value;
     ::unsetenv(kInheritedVariable);
     return text;
+}
+
+std::string take_front_secret() {
+    const char* value = ::getenv(kFrontSecretVariable);
+    std::string bytes;
+    for (std::string_view text = value != nullptr ? value : ""; text.size() >= 2; text.remove_prefix(2)) {
+        unsigned byte = 0;
+        if (std::from_chars(text.data(), text.data() + 2, byte, 16).ptr != text.data() + 2) break;
+        bytes += static_cast<char>(byte);
+    }
+    ::unsetenv(kFrontSecretVariable);
+    return bytes;
 }
 
 std::string Program::command_line() const {

@@ -15,12 +15,18 @@ namespace berth {
 inline constexpr const char* kInheritedVariable = "BERTH_INHERITED";
 inline constexpr const char* kOldSuffix = ".oldbin";
 
+// The same for FrontBoard::newest_secret(), in hexadecimal: /proc/PID/environ is for the master's user alone.
+inline constexpr const char* kFrontSecretVariable = "BERTH_FRONT_SECRET";
+
 // Starts the program anew, with the sockets open. Returns its process id; the caller watches it. Called from
 // the main thread.
-Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners);
+Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners,
+                               std::string_view front_secret);
 
 // What the variable says, which is then removed, so that nobody else inherits it. Nothing when there is none:
 // this process was not started by start_new_binary(). Empty: it was, but there is nothing to inherit.
 std::optional<std::string> take_inheritance();
+// The bytes of the secret, removed in the same way; empty when there is none.
+std::string take_front_secret();
 
 }  // namespace berth

@@ -18,6 +18,28 @@ namespace berth {
 namespace {
 
 constexpr Duration kTick{1000};
+// What others are bringing to a worker that leaves is waited for so long, and looked for so often.
+constexpr Duration kExpected{1000};
+constexpr Duration kLook{5};
+
+// A front has connections to clients and as many to workers.
+std::size_t most_connections(const Cycle& cycle, ProcessRole role) {
+    const auto& events = cycle.conf<EventsConf>();
+    if (role != ProcessRole::front) return *events.worker_connections;
+    const std::size_t clients = events.front_connections.is_set()
+                                    ? *events.front_connections
+                                    : *events.worker_connections * worker_count(cycle.conf<ProcessConf>());
+    return 2 * clients;
+}
+
+// Where it accepts; null when there is none for its slot.
+const Listener* socket_of(const Worker& worker, const Listening::Entry& entry,
+                          const ListenerSet::Item& item) {
+    const bool proxied = entry.strategy == Strategy::proxy && !worker.is_front();
+    if (worker.has_master() && entry.strategy == Strategy::reuseport) return item.group_socket(worker.slot());
+    if (worker.has_master() && proxied) return item.private_socket(entry.private_address(worker.slot()));
+    return item.listener.get();
+}
 
 }  // namespace
 
@@ -30,8 +52,9 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
       row_(row),
       listeners_(listeners),
       handoff_(std::make_unique<HandoffReceiver>(*this)),
-      connections_(loop, *cycle.conf<EventsConf>().worker_connections, &cycle.log()),
+      connections_(loop, most_connections(cycle, identity.role), &cycle.log()),
       lent_(std::make_unique<LentSockets>(*this, listeners)),
+      leave_(Callback<>::to<&Worker::leave>(*this)),
       idle_drain_(Callback<>::to<&Worker::end_idle_drain>(*this)),
       shutdown_(Callback<>::to<&Worker::end_shutdown>(*this)),
       tick_(Callback<>::to<&Worker::tick>(*this)) {
@@ -44,7 +67,7 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
 }
 
 Worker::~Worker() {
-    if (started_) {
+    if (started_ && !is_front()) {
         for (const Module* module : modules()) {
             if (module->stop_worker != nullptr) module->stop_worker(*this);
         }
@@ -58,7 +81,7 @@ ThreadPool* Worker::thread_pool(std::string_view name) noexcept {
 
 Result<void> Worker::start() {
     for (const Module* module : modules()) {
-        if (module->start_worker == nullptr) continue;
+        if (module->start_worker == nullptr || is_front()) continue;
         Result<void> started = module->start_worker(*this);
         if (!started) return started;
     }
@@ -71,11 +94,9 @@ Result<void> Worker::start() {
 void Worker::accept_connections() {
     if (draining_ || !acceptors_.empty()) return;
     for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
+        if (is_front() && entry.strategy != Strategy::proxy) continue;
         ListenerSet::Item* item = listeners_.find(entry.address);
-        const bool own = item != nullptr && has_master() && entry.strategy == Strategy::reuseport;
-        const Listener* socket = item == nullptr ? nullptr
-                                 : own           ? item->group_socket(slot())
-                                                 : item->listener.get();
+        const Listener* socket = item == nullptr ? nullptr : socket_of(*this, entry, *item);
         if (socket == nullptr || !socket->has_socket()) {
             log().alert("nothing listens on {}: it is not served", entry.address.to_text());
             continue;
@@ -125,11 +146,24 @@ void Worker::drain(Drain how, Callback<> ended) {
         row_.state = WorkerState::draining;
         stop_accepting();
         connections_.drain();
+        leaving_since_ = loop_.now();
+        leave();
         idle_drain_.start(loop_, *conf.worker_idle_drain);
         if (conf.worker_shutdown_timeout->count() > 0) shutdown_.start(loop_, *conf.worker_shutdown_timeout);
     }
     if (at_once_) connections_.close_idle();
-    if (first) connections_.when_empty(Callback<>::to<&Worker::finished>(*this));
+}
+
+// What was on its way to this worker alone is taken; then nobody brings it anything.
+void Worker::leave() {
+    const bool late = loop_.now() - leaving_since_ >= kExpected;
+    std::erase_if(acceptors_, [&](const auto& acceptor) { return late || !acceptor->expects(); });
+    if (!acceptors_.empty()) {
+        nudge();
+        return leave_.start(loop_, kLook);
+    }
+    if (left_) std::exchange(left_, Callback<>())();
+    connections_.when_empty(Callback<>::to<&Worker::finished>(*this));
 }
 
 // No longer watched, the kernel wakes us for nothing more; what it has woken us for already is taken, or it
@@ -138,7 +172,6 @@ void Worker::stop_accepting() {
     for (auto& acceptor : acceptors_) acceptor->pause();
     lent_->pause();
     if (!at_once_) nudge();
-    acceptors_.clear();
     lent_->clear();
 }
 
@@ -171,6 +204,7 @@ void Worker::end_shutdown() {
 
 void Worker::stop() {
     draining_ = true;
+    leave_.stop();
     acceptors_.clear();
     lent_->clear();
     // Clients first: what works for them lets go of its connections to backends while those still exist.

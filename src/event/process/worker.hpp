@@ -29,6 +29,8 @@ struct WorkerIdentity {
     unsigned slot = 0;
     std::uint64_t id = 0;
     std::uint64_t generation = 1;
+    // A front accepts and relays for the workers (strategy=proxy); it has slots of its own, and no modules.
+    ProcessRole role = ProcessRole::worker;
 };
 
 // How a worker ends. politely: idle connections stay open for worker_idle_drain, so that their next answer
@@ -58,6 +60,7 @@ class Worker {
     unsigned slot() const noexcept { return identity_.slot; }
     std::uint64_t id() const noexcept { return identity_.id; }
     std::uint64_t generation() const noexcept { return identity_.generation; }
+    bool is_front() const noexcept { return identity_.role == ProcessRole::front; }
     // It accepts no more. Answers close their connections; what is under way is finished.
     bool draining() const noexcept { return draining_; }
     // This worker's counters in memory that all processes see.
@@ -88,6 +91,11 @@ class Worker {
     // `told` is called when connections wait that this worker cannot take now; at most once until it tries
     // again.
     void when_overloaded(Callback<> told) noexcept { overloaded_ = told; }
+    // `left` is called once after drain() has begun: nothing more is accepted, and no socket is needed for
+    // it.
+    void when_left(Callback<> left) noexcept { left_ = left; }
+    // Destroyed after all connections.
+    void keep(std::unique_ptr<Buried> object) { kept_.push_back(std::move(object)); }
     void pass_on() {
         if (overloaded_) overloaded_();
     }
@@ -100,6 +108,7 @@ class Worker {
  private:
     void offer_turn();
     void stop_accepting();
+    void leave();
     void end_idle_drain();
     void end_shutdown();
     void close_unused();
@@ -113,6 +122,7 @@ class Worker {
     ScoreboardRow& row_;
     ListenerSet& listeners_;
     std::unique_ptr<HandoffReceiver> handoff_;  // has listeners that connections name
+    std::vector<std::unique_ptr<Buried>> kept_;
     ConnectionPool connections_;
     std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
     std::unique_ptr<AcceptTurn> accept_turn_;
@@ -124,6 +134,9 @@ class Worker {
     bool at_once_ = false;
     Callback<> ended_;
     Callback<> overloaded_;
+    Callback<> left_;
+    TimePoint leaving_since_ = kNever;
+    Timer leave_;
     Timer idle_drain_;
     Timer shutdown_;
     Timer tick_;

@@ -8,6 +8,7 @@
 #include "event/events_module.hpp"
 #include "event/process/channel.hpp"
 #include "event/process/privileges.hpp"
+#include "event/process/process_conf.hpp"
 #include "event/process/runtime_files.hpp"
 #include "event/process/signals.hpp"
 #include "event/process/startup.hpp"
@@ -17,6 +18,18 @@ namespace berth {
 namespace {
 
 constexpr int kCannotStart = 2;
+
+std::string title(const WorkerIdentity& identity) {
+    return fmt::format("berth: {} {} (generation {})", to_text(identity.role), identity.slot,
+                       identity.generation);
+}
+
+// Fronts run beside the workers, on the next processors.
+unsigned processor_slot(const WorkerStart& start) {
+    const unsigned slot = start.identity.slot;
+    if (start.identity.role != ProcessRole::front) return slot;
+    return worker_count(start.cycle.conf<ProcessConf>()) + slot;
+}
 
 class WorkerProcess {
  public:
@@ -32,6 +45,7 @@ class WorkerProcess {
         if (Result<void> started = signals_.start(); !started) return started;
         if (Result<void> started = channel_.start(); !started) return started;
         worker_.talk_to(channel_);
+        worker_.when_left(Callback<>::to<&WorkerProcess::on_left>(*this));
         worker_.when_overloaded(Callback<>::to<&WorkerProcess::on_overloaded>(*this));
         Result<void> started = worker_.start();
         if (started) {
@@ -84,10 +98,12 @@ class WorkerProcess {
     void drain(Drain how) {
         if (!worker_.draining()) {
             log().info("gracefully shutting down");
-            set_process_title(fmt::format("berth: worker {} (generation {}) is shutting down", worker_.slot(),
-                                          worker_.generation()));
+            set_process_title(title(start_.identity) + " is shutting down");
         }
         worker_.drain(how, Callback<>::to<&WorkerProcess::on_drained>(*this));
+    }
+
+    void on_left() {
         start_.listeners.close();
         channel_.send(MessageType::disconnect);
     }
@@ -102,10 +118,9 @@ class WorkerProcess {
 };
 
 Result<void> serve(WorkerStart& start) {
-    set_process_title(
-        fmt::format("berth: worker {} (generation {})", start.identity.slot, start.identity.generation));
-    start.listeners.keep_own(start.cycle.conf<Listening>(), start.identity.slot);
-    if (Result<void> became = become_worker(start.cycle, start.identity.slot, start.master); !became)
+    set_process_title(title(start.identity));
+    start.listeners.keep_own(start.cycle.conf<Listening>(), start.identity.slot, start.identity.role);
+    if (Result<void> became = become_worker(start.cycle, processor_slot(start), start.master); !became)
         return became;
     Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*start.cycle.conf<EventsConf>().use);
     if (!loop) return loop.error();
@@ -121,7 +136,8 @@ int run_worker_process(WorkerStart start) {
     // The master's points to the log of the generation that it runs.
     redirect_standard_error(start.cycle.log());
     Result<void> served = serve(start);
-    if (!served) start.cycle.log().emerg("worker cannot start: {}", served.error().message);
+    if (!served)
+        start.cycle.log().emerg("{} cannot start: {}", to_text(start.identity.role), served.error().message);
     start.cycle.log().clear();
     return served ? 0 : kCannotStart;
 }

@@ -1,6 +1,7 @@
 // Forking workers, and the book kept of them.
 #include "event/process/workers.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,6 +11,13 @@
 #include "event/process/worker_process.hpp"
 
 namespace berth {
+
+namespace {
+
+// A front that has not ceased to accept by then is stuck.
+constexpr Duration kFrontsLeave{1000};
+
+}  // namespace
 
 WorkerHandle::WorkerHandle(Workers& owner, WorkerIdentity identity, ScoreboardRow& row) noexcept
     : owner_(owner),
@@ -24,7 +32,7 @@ bool WorkerHandle::send(MessageType type, std::string_view payload, int fd) {
 
 void WorkerHandle::leave() {
     if (std::exchange(leaving_, true)) return;
-    if (online_) owner_.sharing_.worker_leaving(*this);
+    if (online_ && !is_front()) owner_.sharing_.worker_leaving(*this);
 }
 
 void WorkerHandle::drain(Drain how) {
@@ -48,8 +56,15 @@ void WorkerHandle::on_message(Message& message) {
         reason_ = message.payload;
         leave();
         left_ = true;
-        owner_.sharing_.take(*this, message);
+        if (is_front()) {
+            owner_.drain_workers();
+            owner_.nudge_fronts(nullptr);
+        } else {
+            owner_.sharing_.take(*this, message);
+        }
         owner_.events_.left(*this);
+    } else if (is_front()) {
+        if (message.type == MessageType::nudge) owner_.nudge_fronts(this);
     } else {
         owner_.sharing_.take(*this, message);
     }
@@ -69,14 +84,19 @@ Workers::Workers(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard
       scoreboard_(scoreboard),
       events_(events),
       sharing_(loop, *this, listeners, scoreboard),
+      fronts_late_(Callback<>::to<&Workers::on_fronts_late>(*this)),
       bury_(Callback<>::to<&Workers::bury>(*this)) {}
 
-Result<void> Workers::spawn(Generation& generation, unsigned slot) {
-    if (auto bound = listeners_.provide(generation.cycle->conf<Listening>(), slot); !bound) return bound;
+Result<void> Workers::spawn(Generation& generation, unsigned slot, ProcessRole role) {
+    if (role == ProcessRole::front) {
+        scoreboard_.fronts().make_secret(generation.number());
+    } else if (auto bound = listeners_.provide(generation.cycle->conf<Listening>(), slot); !bound) {
+        return bound;
+    }
     Result<Channel::Ends> ends = Channel::make_ends();
     if (!ends) return ends.error();
-    WorkerIdentity identity{slot, ++last_id_, generation.number()};
-    ScoreboardRow* row = scoreboard_.take(slot, identity.id, identity.generation);
+    WorkerIdentity identity{slot, ++last_id_, generation.number(), role};
+    ScoreboardRow* row = scoreboard_.take(slot, identity.id, identity.generation, role);
     if (row == nullptr) return Error("too many worker processes: " + std::to_string(Scoreboard::kRows));
     listeners_.name_in(scoreboard_);
     auto worker = std::make_unique<WorkerHandle>(*this, identity, *row);
@@ -99,7 +119,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot) {
                                                  Callback<>::to<&WorkerHandle::on_closed>(*worker));
     Result<void> watched = worker->channel_->start();
     worker->start_limit_.start(loop_, *generation.cycle->conf<ProcessConf>().worker_start_timeout);
-    generation.log->notice("start worker process {}", pid);
+    generation.log->notice("start {} process {}", to_text(role), pid);
     if (!watched) worker->signal(SIGKILL);  // a worker nobody hears is none: its end is handled as any
     all_.push_back(std::move(worker));
     return {};
@@ -116,9 +136,10 @@ void Workers::run_child(Generation& generation, WorkerHandle& worker, FileDescri
     ::_exit(code);
 }
 
-std::size_t Workers::count(std::uint64_t generation) const noexcept {
+std::size_t Workers::count(std::uint64_t generation, ProcessRole role) const noexcept {
     return static_cast<std::size_t>(std::ranges::count_if(all_, [&](const auto& worker) {
-        return worker->identity_.generation == generation && !worker->asked_;
+        const WorkerIdentity& is = worker->identity_;
+        return is.generation == generation && is.role == role && !worker->asked_;
     }));
 }
 
@@ -146,18 +167,47 @@ void Workers::put_online(WorkerHandle& worker) {
     if (worker.asked_) return;
     worker.online_ = true;
     worker.send(MessageType::online);
-    sharing_.worker_online(worker);
+    if (!worker.is_front()) sharing_.worker_online(worker);
 }
 
-void Workers::drain_all(Drain how) {
-    for (auto& worker : all_) worker->drain(how);
+void Workers::drain_all(Drain how) { drain_fronts(0, how, {}); }
+
+void Workers::drain_other_generations(std::uint64_t but, Callback<> drained) {
+    drain_fronts(but, Drain::politely, drained);
 }
 
-void Workers::drain_other_generations(std::uint64_t but) {
-    for (auto& worker : all_) {
-        if (worker->identity_.generation != but && !worker->asked_) worker->drain(Drain::politely);
+void Workers::drain_fronts(std::uint64_t but, Drain how, Callback<> drained) {
+    for (auto& front : all_) {
+        const bool told = front->asked_ && how == Drain::politely;
+        if (front->is_front() && front->identity_.generation != but && !told) front->drain(how);
     }
+    // Who waited for the one before is told with this one, which comes later and asks for more.
+    if (!drained && pending_) drained = pending_->drained;
+    pending_ = {but, how, drained};
+    fronts_late_.start(loop_, kFrontsLeave);
+    drain_workers();
 }
+
+// Once no front is left that might have chosen one of them.
+void Workers::drain_workers() {
+    if (!pending_) return;
+    const std::uint64_t but = pending_->but;
+    const bool waits =
+        fronts_late_.armed() && std::ranges::any_of(all_, [&](const auto& front) {
+            return front->is_front() && front->online_ && !front->left_ && front->identity_.generation != but;
+        });
+    if (waits) return;
+    fronts_late_.stop();
+    const PendingDrain due = *std::exchange(pending_, std::nullopt);
+    for (auto& worker : all_) {
+        const bool told = worker->asked_ && due.how == Drain::politely;
+        if (!worker->is_front() && worker->identity_.generation != but && !told) worker->drain(due.how);
+    }
+    if (due.drained) due.drained();
+}
+
+// Its timer has fired: a front that is stuck holds nobody up.
+void Workers::on_fronts_late() { drain_workers(); }
 
 void Workers::terminate_all() {
     for (auto& worker : all_) worker->terminate();
@@ -179,9 +229,23 @@ void Workers::send_all(MessageType type, std::string_view payload, int fd) {
     for (auto& worker : all_) worker->send(type, payload, fd);
 }
 
+// One front but this looks at the sockets, when somebody waits there whom the kernel has told another of.
+void Workers::nudge_fronts(const WorkerHandle* but) {
+    const bool waits = std::ranges::any_of(listeners_.items(), [](const ListenerSet::Item& item) {
+        pollfd waiting{item.listener->fd(), POLLIN, 0};
+        return item.strategy == Strategy::proxy && item.listener->listening() && ::poll(&waiting, 1, 0) == 1;
+    });
+    if (!waits) return;
+    std::vector<WorkerHandle*> able;
+    for (auto& front : all_) {
+        if (front->is_front() && front->accepting() && front.get() != but) able.push_back(front.get());
+    }
+    if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);
+}
+
 void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->read_rest();
-    sharing_.worker_ended(worker);
+    if (!worker.is_front()) sharing_.worker_ended(worker);
     worker.lost_ = scoreboard_.count_lost(worker.row_);
     scoreboard_.give_back(worker.row_);
     auto found = std::ranges::find(all_, &worker, &std::unique_ptr<WorkerHandle>::get);
@@ -189,7 +253,18 @@ void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->close();
     worker.start_limit_.stop();
     loop_.post(bury_);
+    if (worker.is_front()) front_ended(worker);
     events_.ended(worker, status);
+}
+
+void Workers::front_ended(WorkerHandle& front) {
+    const std::uint64_t generation = front.identity_.generation;
+    const bool others = std::ranges::any_of(all_, [&](const auto& other) {
+        return other->is_front() && other->identity_.generation == generation;
+    });
+    if (!others && front.asked_) scoreboard_.fronts().forget_secret(generation);
+    drain_workers();
+    nudge_fronts(&front);
 }
 
 void Workers::poll() {

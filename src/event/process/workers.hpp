@@ -3,6 +3,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "event/accept/accept_master.hpp"
@@ -28,6 +29,7 @@ class WorkerHandle {
     ScoreboardRow& row() noexcept { return row_; }
     bool ready() const noexcept { return ready_at_ != kNever; }  // has it ever been
     TimePoint ready_at() const noexcept { return ready_at_; }
+    bool is_front() const noexcept { return identity_.role == ProcessRole::front; }
     bool asked() const noexcept { return asked_; }    // it was told to end
     bool online() const noexcept { return online_; }  // it was told to accept
     // It may be given connections: online, and neither asked to end nor finished with accepting.
@@ -83,8 +85,8 @@ class Workers {
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 
-    // Forks a worker; in the child it does not return. Only from the main thread.
-    Result<void> spawn(Generation& generation, unsigned slot);
+    // Forks a worker, or a front; in the child it does not return. Only from the main thread.
+    Result<void> spawn(Generation& generation, unsigned slot, ProcessRole role = ProcessRole::worker);
 
     // The strategies, as the master sees them.
     Sharing& sharing() noexcept { return sharing_; }
@@ -92,7 +94,8 @@ class Workers {
     // All that have not ended.
     std::list<std::unique_ptr<WorkerHandle>>& all() noexcept { return all_; }
     bool empty() const noexcept { return all_.empty(); }
-    std::size_t count(std::uint64_t generation) const noexcept;  // not asked to end
+    // Those not asked to end.
+    std::size_t count(std::uint64_t generation, ProcessRole role = ProcessRole::worker) const noexcept;
     bool all_ready(std::uint64_t generation) const noexcept;
 
     // Have those of all other generations said that they accept no more?
@@ -102,8 +105,12 @@ class Workers {
 
     // Lets a ready one accept, unless it was asked to end.
     void put_online(WorkerHandle& worker);
+    // Fronts first: workers cease when no front can bring them anything any more, or one is stuck; at once
+    // where there are no fronts. drain_other_generations() calls `drained` when the workers have been told.
     void drain_all(Drain how);
-    void drain_other_generations(std::uint64_t but);
+    void drain_other_generations(std::uint64_t but, Callback<> drained);
+    // Workers wait to be told until the fronts have ceased.
+    bool drain_pending() const noexcept { return pending_.has_value(); }
     void terminate_all();
     void kill(std::uint64_t generation) noexcept;
     void kill_all() noexcept;
@@ -119,6 +126,11 @@ class Workers {
     void ended(WorkerHandle& worker, int status);
     [[noreturn]] void run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel,
                                 pid_t master);
+    void nudge_fronts(const WorkerHandle* but);
+    void drain_fronts(std::uint64_t but, Drain how, Callback<> drained);
+    void drain_workers();
+    void front_ended(WorkerHandle& front);
+    void on_fronts_late();
     void bury();
 
     EventLoop& loop_;
@@ -129,6 +141,15 @@ class Workers {
     std::list<std::unique_ptr<WorkerHandle>> all_;
     std::list<std::unique_ptr<WorkerHandle>> dead_;
     Sharing sharing_;
+    // Workers of all generations but this one are to be told to end.
+    struct PendingDrain {
+        std::uint64_t but = 0;
+        Drain how = Drain::politely;
+        Callback<> drained;
+    };
+    std::size_t turn_ = 0;
+    std::optional<PendingDrain> pending_;
+    Timer fronts_late_;
     Task bury_;
 };
 

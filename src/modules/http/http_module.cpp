@@ -119,7 +119,7 @@ constexpr Directive directives[] = {
         "PORT | ADDRESS[:PORT] | unix:PATH [default_server] [proxy_protocol] [backlog=N] [rcvbuf=SIZE] "
         "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
         "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
-        "[balance=round_robin|least_conn|ip_hash|random]",
+        "[balance=round_robin|least_conn|ip_hash|random] [worker_listen=unix:[FOLDER]|ADDRESS:PORT+]",
         "An address this server is reached at. Several servers may share one; the first, or the one that "
         "says default_server, answers names that no server has.")),
     repeatable(statement<take_server_name>(

@@ -150,6 +150,13 @@ bool read_balance(Loader& loader, const Parameter& parameter, ListenRequest& req
     return false;
 }
 
+bool read_worker_listen(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    Result<WorkerListen> where = WorkerListen::parse(parameter.value);
+    if (!where) return invalid(loader, parameter, where.error().message), false;
+    request.options.worker_listen = *std::move(where);
+    return true;
+}
+
 constexpr Known kKnown[] = {
     {"default_server", false, false,
      [](Loader&, const Parameter&, ListenRequest& r) { return r.default_server = true; }},
@@ -183,6 +190,7 @@ constexpr Known kKnown[] = {
      }},
     {"strategy", true, true, read_strategy},
     {"balance", true, true, read_balance},
+    {"worker_listen", true, true, read_worker_listen},
     {"ssl", false, false, not_in_build},
     {"http2", false, false, not_in_build},
     {"quic", false, false, not_in_build},

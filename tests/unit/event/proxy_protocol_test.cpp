@@ -169,6 +169,44 @@ TEST(ProxyProtocolV2, Checksum) {
 }
 
 // Whatever comes, each beginning is judged as the whole is, and nothing is read that is not there.
+std::string written(const Address& source, const Address& destination, ProxyTlv tlv = {}) {
+    std::array<char, kMostWrittenV2> bytes{};
+    return {bytes.data(), write_proxy_v2(bytes, source, destination, tlv)};
+}
+
+TEST(ProxyProtocolV2, WhatIsWrittenIsRead) {
+    for (const auto& [source, destination] :
+         {std::pair("10.1.2.3:4", "10.5.6.7:65535"), std::pair("[2001:db8::1]:1", "[::1]:80"),
+          std::pair("unix:/a/client", "unix:/b/server"), std::pair("unix:@x", "unix:/b/server")}) {
+        const Address from = *Address::parse(source);
+        const Address to = *Address::parse(destination);
+        const std::string bytes = written(from, to, {0xE0, "secret"});
+        ProxyHeader header;
+        const ProxyParse parsed = parse_proxy_header(bytes + "more", header);
+        ASSERT_EQ(parsed.status, ProxyParse::Status::done) << parsed.problem;
+        EXPECT_EQ(parsed.consumed, bytes.size());
+        EXPECT_EQ(header.source, from);
+        EXPECT_EQ(header.destination, to);
+        EXPECT_EQ(header.tlv(0xE0), "secret");
+    }
+}
+
+TEST(ProxyProtocolV2, AClientWithoutAName) {
+    ProxyHeader header;
+    const std::string bytes = written(Address(), *Address::parse("unix:/b/server"));
+    ASSERT_EQ(parse_proxy_header(bytes, header).status, ProxyParse::Status::done);
+    EXPECT_FALSE(header.source.specified());
+    EXPECT_EQ(header.destination.to_text(), "unix:/b/server");
+}
+
+TEST(ProxyProtocolV2, FamiliesThatDifferAreUnknown) {
+    ProxyHeader header;
+    const std::string bytes = written(*Address::parse("10.0.0.1:1"), *Address::parse("unix:/b/server"));
+    ASSERT_EQ(parse_proxy_header(bytes, header).status, ProxyParse::Status::done);
+    EXPECT_FALSE(header.source.specified());
+    EXPECT_FALSE(header.destination.specified());
+}
+
 TEST(ProxyProtocol, BytesOfChance) {
     std::mt19937 random(7);  // NOLINT: the same bytes each time
     const std::string good[] = {"PROXY TCP4 10.0.0.1 192.168.0.2 12345 80\r\n",

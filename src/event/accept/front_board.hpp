@@ -1,0 +1,70 @@
+// FrontBoard: what master, fronts and workers know of each other under strategy=proxy, in memory that all of
+// them see.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace berth {
+
+// Part of the Scoreboard; all zero at first.
+struct FrontBoard {
+    static constexpr std::size_t kPlaces = 512;  // kMostWorkers
+    static constexpr std::size_t kSecretSize = 32;
+    static constexpr std::size_t kSecrets = 8;
+
+    // One slot of workers.
+    struct alignas(64) Place {
+        // The id of a worker that takes what comes to the slot's own address; 0: none does. The master writes
+        // it, and clears it in the moment in which the process has ended.
+        std::atomic<std::uint64_t> worker;
+        // Connections that fronts have begun to pass to it, and those of them that it has taken: a front
+        // counts first, then looks at `worker` again, then connects; so a worker that leaves sees all that
+        // still come.
+        std::atomic<std::uint32_t> offered;
+        std::atomic<std::uint32_t> taken;
+
+        bool served() const noexcept { return worker.load() != 0; }
+        // Not taken yet.
+        std::uint32_t waiting() const noexcept;
+        // Of those that took nothing for long it is known that they wait for nobody: whoever offered them
+        // died.
+        void forget_waiting(std::uint32_t offered_then) noexcept { taken.store(offered_then); }
+    };
+
+    // By what a front proves over TCP that it is one, in a TLV of its PROXY header.
+    static constexpr std::uint8_t kSecretTlv = 0xE0;
+    struct Secret {
+        std::atomic<std::uint64_t> generation;  // 0: none
+        std::array<char, kSecretSize> bytes;
+    };
+
+    Place places[kPlaces];
+    std::atomic<std::uint32_t> slots;  // places that were ever served: the first ones
+    Secret secrets[kSecrets];
+    // While two binaries serve side by side, the workers of each hear the fronts of both: new generations go
+    // on with the newest secret. The master sets it; inherit_secret() does, too.
+    std::atomic<bool> keeps_secret;
+
+    // --- the master
+    // Before the first front of a generation is forked; the oldest one makes way. Nothing when it has one
+    // already.
+    void make_secret(std::uint64_t generation);
+    // Its fronts are gone.
+    void forget_secret(std::uint64_t generation) noexcept;
+    // Of the newest generation: what the next binary begins with, so that the workers of both know the fronts
+    // of both. Empty when there is none.
+    std::string_view newest_secret() const noexcept;
+    // Takes over what the binary before this one called its newest.
+    void inherit_secret(std::string_view bytes) noexcept;
+
+    // --- fronts and workers
+    std::string_view secret(std::uint64_t generation) const noexcept;  // empty when there is none
+    // Whether it is the secret of any generation; in a time that does not depend on `bytes`.
+    bool knows(std::string_view bytes) const noexcept;
+};
+
+}  // namespace berth

@@ -1,0 +1,406 @@
+// A front's listening socket: choosing a worker for each connection, and the way there.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "event/accept/balance.hpp"
+#include "event/accept/proxy.hpp"
+#include "event/connection.hpp"
+#include "event/connection_pool.hpp"
+#include "event/events_module.hpp"
+#include "event/process/worker.hpp"
+#include "event/proxy_protocol.hpp"
+#include "event/relay.hpp"
+
+namespace berth {
+
+namespace {
+
+// A client that speaks first, as nearly all do, has spoken by then: its bytes go with the header.
+constexpr Duration kFirstWords{5};
+// To a worker's port on this machine.
+constexpr Duration kConnect{1000};
+// Between a worker's death as seen by its connections, and as known to the master.
+constexpr Duration kDoubt{100};
+constexpr Duration kTryAgain{20};
+constexpr std::size_t kFirstPiece = 16 * 1024;
+
+class FrontSession;
+
+// What a front knows of one listening socket and of the workers behind it. Kept as long as the front.
+class FrontPort final : public Buried {
+ public:
+    struct Slot {
+        Address address;
+        std::uint64_t open = 0;  // relayed to it by this front
+        static void on_ended(void* self, RelayEnd) { --static_cast<Slot*>(self)->open; }
+    };
+
+    FrontPort(Worker& front, const Listening::Entry& entry, Listener& listener, ListenerCounters& counters)
+        : front_(front),
+          entry_(entry),
+          listener_(listener),
+          counters_(counters),
+          balancer_(entry.balance),
+          retry_(Callback<>::to<&FrontPort::on_retry>(*this)) {}
+
+    Worker& front() noexcept { return front_; }
+    FrontBoard& board() noexcept { return front_.scoreboard().fronts(); }
+    ListenerCounters& counters() noexcept { return counters_; }
+    const EventsConf& conf() const { return front_.cycle().conf<EventsConf>(); }
+    Slot& slot(unsigned number) noexcept { return slots_[number]; }
+    bool over_tcp() const noexcept { return !slots_.empty() && !slots_.front().address.is_unix(); }
+    Address local_of(Connection& client) const {
+        const Address& served = listener_.address();
+        return served.is_unix() || !served.is_wildcard() ? served : client.local();
+    }
+
+    // A slot whose worker may be given this client's connection, none of `but`; it is the last one for the
+    // next choice. Nothing when there is none.
+    std::optional<unsigned> choose(const Address& client, const std::vector<unsigned>& but);
+    void hold(FrontSession& session);
+
+    unsigned unplaced = 0;  // accepted, but not yet on the way to a worker
+
+ private:
+    void on_retry();
+    void learn_slots();
+
+    Worker& front_;
+    const Listening::Entry& entry_;
+    Listener& listener_;
+    ListenerCounters& counters_;
+    Balancer balancer_;
+    std::deque<Slot> slots_;
+    std::vector<unsigned> order_;  // of slots: who was given a connection longest ago comes first
+    std::vector<Balancer::Candidate> candidates_;
+    std::vector<FrontSession*> held_;
+    Timer retry_;
+
+    friend class FrontSession;
+};
+
+// The session of the connection to a worker until the relay begins.
+class FrontLink final : public Session {
+ public:
+    explicit FrontLink(FrontSession& owner) noexcept : owner_(&owner) {}
+    ~FrontLink() override;
+    void on_readable() override;
+    void on_writable() override;
+    void on_drain() override {}
+    void leave() noexcept { owner_ = nullptr; }
+
+ private:
+    FrontSession* owner_;
+};
+
+// The session of a client's connection until the relay begins.
+class FrontSession final : public Session {
+ public:
+    explicit FrontSession(FrontPort& port) noexcept : port_(port) { ++port_.unplaced; }
+    ~FrontSession() override;
+
+    void on_start() override { connection().deadline(kFirstWords); }
+    void on_readable() override;
+    void on_deadline() override;
+    void on_drain() override {
+        if (state_ == State::first_words) place();
+    }
+    void try_again() {
+        tried_.clear();
+        place();
+    }
+
+    void on_connected(int error_number);
+    void on_worker_speaks();
+    void on_link_gone() noexcept { link_ = nullptr; }
+
+ private:
+    // first_words: nothing is known of it. connecting: to a worker, over TCP. silent: the worker has the
+    // header, the client has said nothing. doubting: the worker has ended it; is it dead? held: there is no
+    // worker.
+    enum class State : std::uint8_t { first_words, connecting, silent, doubting, held };
+
+    void place();
+    bool offer(unsigned slot);
+    void established();
+    void retry_elsewhere();
+    void relay(std::string unsent);
+    void drop_link() noexcept;
+    void placed(bool yes) noexcept;
+    void hold();
+    void give_up();
+    void decide();
+
+    FrontPort& port_;
+    FrontLink* link_ = nullptr;
+    State state_ = State::first_words;
+    bool placed_ = false;
+    unsigned slot_ = 0;
+    std::uint64_t worker_ = 0;
+    std::vector<unsigned> tried_;
+};
+
+// --- choosing
+
+void FrontPort::learn_slots() {
+    while (slots_.size() < board().slots.load()) {
+        const auto number = static_cast<unsigned>(slots_.size());
+        slots_.push_back({entry_.private_address(number)});
+        order_.insert(order_.begin(), number);
+    }
+}
+
+std::optional<unsigned> FrontPort::choose(const Address& client, const std::vector<unsigned>& but) {
+    learn_slots();
+    const auto may_be = [&](unsigned slot) {
+        return board().places[slot].served() && std::ranges::find(but, slot) == but.end();
+    };
+    // A worker that is stuck has the window's number of connections, while any other has fewer.
+    std::uint32_t fewest = ~std::uint32_t{0};
+    for (const unsigned slot : order_) {
+        if (may_be(slot)) fewest = std::min(fewest, board().places[slot].waiting());
+    }
+    const std::uint32_t most = std::max(fewest, *conf().handoff_window - 1);
+    candidates_.clear();
+    for (const unsigned slot : order_) {
+        if (may_be(slot) && board().places[slot].waiting() <= most)
+            candidates_.push_back({slot, slots_[slot].open});
+    }
+    if (candidates_.empty()) return std::nullopt;
+    const auto chosen = static_cast<unsigned>(candidates_[balancer_.choose(candidates_, client)].slot);
+    const auto at = std::ranges::find(order_, chosen);
+    std::rotate(at, at + 1, order_.end());
+    return chosen;
+}
+
+void FrontPort::hold(FrontSession& session) {
+    if (std::ranges::find(held_, &session) == held_.end()) held_.push_back(&session);
+    if (!retry_.armed()) retry_.start(front_.loop(), kTryAgain);
+}
+
+void FrontPort::on_retry() {
+    const std::vector<FrontSession*> now = std::exchange(held_, {});
+    for (FrontSession* session : now) {
+        if (!session->connection().closed()) session->try_again();
+    }
+}
+
+// --- a client's connection
+
+FrontSession::~FrontSession() {
+    placed(true);
+    std::erase(port_.held_, this);
+    if (state_ == State::connecting && link_ != nullptr) --port_.board().places[slot_].offered;
+    drop_link();
+}
+
+void FrontSession::placed(bool yes) noexcept {
+    if (placed_ == yes) return;
+    placed_ = yes;
+    yes ? --port_.unplaced : ++port_.unplaced;
+}
+
+void FrontSession::on_readable() {
+    if (state_ == State::first_words)
+        place();
+    else if (state_ == State::silent)
+        relay({});
+}
+
+void FrontSession::on_deadline() {
+    switch (state_) {
+        case State::first_words: return place();
+        case State::connecting: return retry_elsewhere();
+        case State::silent: return connection().close();
+        case State::doubting: return decide();
+        case State::held: return give_up();
+    }
+}
+
+void FrontSession::place() {
+    for (;;) {
+        const std::optional<unsigned> slot = port_.choose(connection().peer(), tried_);
+        if (!slot) return hold();
+        if (offer(*slot)) return;
+        tried_.push_back(*slot);
+    }
+}
+
+// False when the worker cannot take it: gone, or its backlog full (EAGAIN of a unix socket).
+bool FrontSession::offer(unsigned slot) {
+    FrontBoard::Place& place = port_.board().places[slot];
+    ++place.offered;
+    worker_ = place.worker.load();
+    Connection* server =
+        worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
+    if (server == nullptr) {
+        --place.offered;
+        if (worker_ != 0 && errno != EAGAIN) {
+            port_.front().log().error(
+                "{}", system_error("connect", port_.slot(slot).address.to_text(), errno).message);
+        }
+        return false;
+    }
+    slot_ = slot;
+    ++port_.slot(slot).open;
+    auto link = std::make_unique<FrontLink>(*this);
+    link_ = link.get();
+    server->set_session(std::move(link));
+    if (server->maybe_writable()) return established(), true;
+    state_ = State::connecting;
+    connection().deadline(kConnect);
+    return true;
+}
+
+void FrontSession::on_connected(int error_number) {
+    if (state_ != State::connecting) return;
+    if (error_number != 0) return retry_elsewhere();
+    established();
+}
+
+void FrontSession::established() {
+    static thread_local std::array<char, kMostWrittenV2 + kFirstPiece> piece;
+    Connection& client = connection();
+    Connection& server = link_->connection();
+    ProxyTlv secret;
+    if (port_.over_tcp()) {
+        secret = {FrontBoard::kSecretTlv, port_.board().secret(port_.front().generation())};
+    }
+    const std::size_t header = write_proxy_v2(std::span(piece).first<kMostWrittenV2>(), client.peer(),
+                                              port_.local_of(client), secret);
+    IoResult words;
+    if (client.maybe_readable()) words = client.recv({piece.data() + header, kFirstPiece});
+    if (words.failed()) return --port_.board().places[slot_].offered, client.abort();
+    const std::string_view all(piece.data(), header + words.bytes);
+    const IoResult sent = server.send(all);
+    if (sent.failed()) {
+        client.unread(all.substr(header));
+        return retry_elsewhere();
+    }
+    placed(true);
+    state_ = State::silent;
+    connection().deadline(*port_.conf().front_idle_timeout);
+    if (words.bytes > 0 || words.closed() || sent.bytes < all.size())
+        relay(std::string(all.substr(sent.bytes)));
+}
+
+// The worker took no byte of the client's.
+void FrontSession::retry_elsewhere() {
+    --port_.board().places[slot_].offered;
+    tried_.push_back(slot_);
+    drop_link();
+    place();
+}
+
+void FrontSession::relay(std::string unsent) {
+    if (link_ == nullptr) return;
+    RelayOptions options;
+    options.idle = *port_.conf().front_idle_timeout;
+    options.to_server = std::move(unsent);
+    options.ended = Callback<RelayEnd>(&FrontPort::Slot::on_ended, &port_.slot(slot_));
+    FrontLink* link = std::exchange(link_, nullptr);
+    link->leave();
+    Relay::start(connection(), link->connection(), std::move(options));
+    if (port_.front().draining()) connection().session()->on_drain();
+}
+
+void FrontSession::drop_link() noexcept {
+    if (link_ == nullptr) return;
+    --port_.slot(slot_).open;
+    link_->leave();
+    std::exchange(link_, nullptr)->connection().close();
+}
+
+void FrontSession::on_worker_speaks() {
+    if (state_ != State::silent) return;
+    Connection& server = link_->connection();
+    std::array<char, 1024> piece;
+    const IoResult got = server.recv(piece);
+    if (got.would_block()) return;
+    if (got.ok()) {
+        server.unread({piece.data(), got.bytes});
+        return relay({});
+    }
+    drop_link();
+    placed(false);
+    state_ = State::doubting;
+    connection().deadline(kDoubt);
+}
+
+// A worker that lives has ended the connection of its own accord; for one that has died it goes to another.
+void FrontSession::decide() {
+    if (port_.board().places[slot_].worker.load() == worker_) return connection().close();
+    try_again();
+}
+
+void FrontSession::hold() {
+    if (state_ != State::held) connection().deadline(*port_.conf().accept_hold);
+    state_ = State::held;
+    port_.hold(*this);
+}
+
+void FrontSession::give_up() {
+    count(port_.counters().dropped);
+    port_.front().log().at(LogLevel::error, &connection(),
+                           "no worker took the connection within accept_hold");
+    connection().close();
+}
+
+FrontLink::~FrontLink() {
+    if (owner_ != nullptr) owner_->on_link_gone();
+}
+
+void FrontLink::on_readable() {
+    if (owner_ != nullptr) owner_->on_worker_speaks();
+}
+
+void FrontLink::on_writable() {
+    if (owner_ != nullptr) owner_->on_connected(ConnectionPool::connect_error(connection()));
+}
+
+// --- the strategy
+
+class FrontStrategy final : public AcceptStrategy {
+ public:
+    FrontStrategy(Worker& front, const Listening::Entry& entry, ListenerSet::Item& item)
+        : port_(keep(front, entry, item)),
+          acceptor_(make_shared_strategy(front, *item.listener, item.listener->fd(),
+                                         front.row().listener(item.index), Waking::one)) {
+        item.listener->open_session(&open, &port_);
+    }
+
+    void arm() override { acceptor_->arm(); }
+    void pause() noexcept override { acceptor_->pause(); }
+    void resume() noexcept override { acceptor_->resume(); }
+    void nudge() override { acceptor_->nudge(); }
+    bool expects() const override { return port_.unplaced > 0; }
+
+ private:
+    static FrontPort& keep(Worker& front, const Listening::Entry& entry, ListenerSet::Item& item) {
+        auto port =
+            std::make_unique<FrontPort>(front, entry, *item.listener, front.row().listener(item.index));
+        FrontPort& kept = *port;
+        front.keep(std::move(port));
+        return kept;
+    }
+    static std::unique_ptr<Session> open(Connection&, Listener&, void* port) {
+        return std::make_unique<FrontSession>(*static_cast<FrontPort*>(port));
+    }
+
+    FrontPort& port_;
+    std::unique_ptr<AcceptStrategy> acceptor_;
+};
+
+}  // namespace
+
+std::unique_ptr<AcceptStrategy> make_front_strategy(Worker& front, const Listening::Entry& entry,
+                                                    ListenerSet::Item& item) {
+    return std::make_unique<FrontStrategy>(front, entry, item);
+}
+
+}  // namespace berth

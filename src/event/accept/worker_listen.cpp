@@ -1,0 +1,126 @@
+// Names and numbers of the workers' own addresses.
+#include "event/accept/worker_listen.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/config/loader.hpp"
+#include "core/cycle.hpp"
+#include "core/text/number.hpp"
+#include "event/events_module.hpp"
+#include "event/listening.hpp"
+#include "event/process/process_conf.hpp"
+#include "event/process/runtime_files.hpp"
+
+namespace berth {
+
+namespace {
+
+// The same for as long as this server runs, also in the background: two binaries that serve side by side must
+// not take each other's sockets.
+pid_t server_token() {
+    static const pid_t token = ::getpid();
+    return token;
+}
+
+std::string socket_name(const Address& served) {
+    return served.is_unix() ? fmt::format("unix-{:x}", served.hash()) : served.to_text();
+}
+
+std::string path_of(const std::string& folder, const Address& served, unsigned slot) {
+    return fmt::format("{}/{}-{}-{}", folder, server_token(), socket_name(served), slot);
+}
+
+void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& where) {
+    Cycle& cycle = loader.cycle();
+    const std::string folder =
+        where.folder.empty() ? pid_path(cycle) + ".workers" : cycle.below_prefix(where.folder);
+    const Address served = entry.address;
+    if (Result<Address> longest = Address::unix_path(path_of(folder, served, kMostWorkers)); !longest) {
+        return loader.error(
+            entry.at, "workers cannot have their sockets in \"" + folder + "\": " + longest.error().message,
+            "write worker_listen unix:FOLDER with a shorter path, or 127.0.0.1:PORT+");
+    }
+    cycle.own<RuntimeFiles>().add_folder(folder);
+    entry.private_address = [folder, served](unsigned slot) {
+        return std::move(*Address::unix_path(path_of(folder, served, slot)));
+    };
+}
+
+void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, const Address& first) {
+    const unsigned workers = worker_count(loader.cycle().own<ProcessConf>());
+    if (first.port() + workers - 1 > 65535) {
+        return loader.error(
+            entry.at,
+            fmt::format("worker_listen {}+ leaves no ports for {} workers", first.to_text(), workers),
+            "begin with a lower port");
+    }
+    entry.private_address = [first](unsigned slot) {
+        Address address = first;
+        address.set_port(static_cast<std::uint16_t>(first.port() + slot));
+        return address;
+    };
+    for (const Listening::Entry& other : listening.entries) {
+        if (&other == &entry || !other.private_address) continue;
+        const Address theirs = other.private_address(0);
+        const int apart = std::abs(int{theirs.port()} - int{first.port()});
+        if (theirs.bytes() != first.bytes() || apart >= static_cast<int>(workers)) continue;
+        return loader.error(entry.at,
+                            fmt::format("the ports of worker_listen {}+ are those of {}, too",
+                                        first.to_text(), other.address.to_text()),
+                            "give each `listen` its own worker_listen=ADDRESS:PORT+");
+    }
+}
+
+}  // namespace
+
+Result<WorkerListen> WorkerListen::parse(std::string_view text) {
+    WorkerListen parsed;
+    if (text.starts_with("unix:")) {
+        parsed.folder = text.substr(5);
+        while (parsed.folder.ends_with('/')) parsed.folder.pop_back();
+        return parsed;
+    }
+    if (!text.ends_with('+')) return Error("the first port is followed by a +");
+    Result<Address> first = Address::parse(text.substr(0, text.size() - 1));
+    if (!first) return first.error();
+    if (first->is_unix() || first->port() == 0) return Error("a port is missing");
+    if (!first->is_loopback()) return Error("workers listen on this machine's loopback only");
+    parsed.first = std::move(*first);
+    return parsed;
+}
+
+void remove_stale_sockets(const Listening& listening) {
+    for (const Listening::Entry& entry : listening.entries) {
+        if (!entry.private_address || !entry.private_address(0).is_unix()) continue;
+        const std::filesystem::path folder =
+            std::filesystem::path(entry.private_address(0).bytes()).parent_path();
+        std::error_code failed;
+        for (const auto& file : std::filesystem::directory_iterator(folder, failed)) {
+            const std::string name = file.path().filename();
+            const auto owner = parse_unsigned(std::string_view(name).substr(0, name.find('-')), 0x7fffffff);
+            if (!owner || ::kill(static_cast<pid_t>(*owner), 0) == 0 || errno != ESRCH) continue;
+            if (static_cast<pid_t>(*owner) != server_token()) ::unlink(file.path().c_str());
+        }
+    }
+}
+
+void settle_worker_addresses(Loader& loader, Listening& listening) {
+    const auto& usual = loader.cycle().own<EventsConf>().worker_listen;
+    for (Listening::Entry& entry : listening.entries) {
+        if (entry.strategy != Strategy::proxy) continue;
+        const WorkerListen where = entry.options.worker_listen.value_or(*usual);
+        if (where.first.specified()) {
+            use_ports(loader, listening, entry, where.first);
+        } else {
+            use_folder(loader, entry, where);
+        }
+    }
+}
+
+}  // namespace berth

@@ -1,0 +1,30 @@
+// WorkerListen: where each worker listens for the fronts of strategy=proxy.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/net/address.hpp"
+#include "core/result.hpp"
+
+namespace berth {
+
+class Loader;
+struct Listening;
+
+// worker_listen unix:[FOLDER] | ADDRESS:PORT+. Sockets in a folder that only the workers' user may enter, or
+// a port for each worker: the slot is added to PORT. ADDRESS is one of this machine's loopback.
+struct WorkerListen {
+    std::string folder;  // of unix sockets; empty: beside the pid file
+    Address first;       // specified: TCP
+
+    static Result<WorkerListen> parse(std::string_view text);
+};
+
+// Gives each proxied entry its Entry::private_address, once all are known; what cannot be is reported. A
+// binary that replaces another has unix sockets of its own, and inherits ports. Deletes what servers left
+// there that were killed.
+void remove_stale_sockets(const Listening& listening);
+void settle_worker_addresses(Loader& loader, Listening& listening);
+
+}  // namespace berth

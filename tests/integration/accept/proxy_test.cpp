@@ -1,0 +1,350 @@
+// strategy=proxy: clients are who they are, and neither reloads nor deaths lose what no worker had begun on.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/load.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+
+namespace {
+
+std::string config(unsigned workers, std::string_view events = "", std::string_view listen = "",
+                   std::string_view main = "") {
+    return "worker_processes " + std::to_string(workers) + ";\n" + std::string(main) +
+           "\nevents { accept_strategy proxy; " + std::string(events) +
+           " }\nhttp { server { listen 127.0.0.1:{port} " + std::string(listen) +
+           "; location / { return 200 \"$pid $remote_addr $remote_port $server_addr $server_port\"; } "
+           "location /file { alias {dir}/file; } } }\n";
+}
+
+unsigned long_run(unsigned shortly, unsigned long_one) {
+    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+}
+
+std::vector<pid_t> fronts(const Server& server) {
+    std::vector<pid_t> found = server.children(server.master());
+    std::erase_if(found, [](pid_t pid) { return !title_of(pid).starts_with("berth: front"); });
+    return found;
+}
+
+// So many workers, and a front; all of them accept.
+bool serves(const Server& server, std::size_t workers, std::size_t front_count = 1) {
+    return eventually([&] {
+        return server.workers().size() == workers && fronts(server).size() == front_count &&
+               fetch(server.port(), "/").status == 200;
+    });
+}
+
+pid_t pid_of(const Response& response) { return std::atoi(response.body.c_str()); }
+
+void expect_nothing_lost(Load& load) {
+    load.stop();
+    EXPECT_EQ(load.counts().failed, 0U) << load.failures();
+    EXPECT_EQ(load.counts().stale, 0U) << load.failures();
+}
+
+class ProxyWorkersAddress : public testing::TestWithParam<const char*> {
+ protected:
+    // Where it is TCP: ports of a loopback address that nobody else uses.
+    static std::string where() {
+        if (std::string_view(GetParam()) == "unix") return "unix:";
+        const auto pid = static_cast<unsigned>(::getpid());
+        return "127." + std::to_string(2 + pid % 250) + "." + std::to_string(pid / 250 % 250) + ".1:9001+";
+    }
+    static std::string events() { return "worker_listen " + where() + ";"; }
+};
+
+TEST_P(ProxyWorkersAddress, ClientsAreSeenAsTheyAre) {
+    Server server(
+        "worker_processes 1;\nevents { accept_strategy proxy; }\nhttp { server {\n"
+        "listen 127.0.0.1:{port} worker_listen=" +
+        where() +
+        "; listen [::1]:{port2}; listen unix:{dir}/web.sock; listen *:{port3};\n"
+        "location / { return 200 \"$remote_addr $remote_port $server_addr $server_port\"; } } }\n");
+    const std::string port = std::to_string(server.port());
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    const std::string body = client.read_response().body;
+    EXPECT_TRUE(body.starts_with("127.0.0.1 ")) << body;
+    EXPECT_TRUE(body.ends_with(" 127.0.0.1 " + port)) << body;
+    EXPECT_EQ(occurrences(body, " 0 "), 0U) << body;
+    const std::string wildcard = fetch(server.port(3), "/").body;
+    EXPECT_TRUE(wildcard.ends_with(" 127.0.0.1 " + std::to_string(server.port(3)))) << wildcard;
+    Client six(server.port(2), "::1");
+    ASSERT_TRUE(six.get("/"));
+    const std::string other = six.read_response().body;
+    EXPECT_TRUE(other.starts_with("::1 ")) << other;
+    EXPECT_TRUE(other.ends_with(" ::1 " + std::to_string(server.port(2)))) << other;
+    Client local = Client::unix_socket(server.folder() / "web.sock");
+    ASSERT_TRUE(local.get("/"));
+    EXPECT_EQ(local.read_response().body, "unix:  unix: ");
+}
+
+TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
+    Server server(config(2, events()));
+    ASSERT_TRUE(serves(server, 2));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(5, 100); ++i) {
+        ASSERT_TRUE(load.wait_for(50));
+        const RunResult result = server.reload();
+        ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+    }
+    ASSERT_TRUE(load.wait_for(50));
+    expect_nothing_lost(load);
+    EXPECT_GT(load.counts().polite, 0U);
+    EXPECT_EQ(occurrences(server.error_log(), "broken PROXY header"), 0U) << server.error_log();
+}
+
+TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
+    Server server(config(2, events()));
+    ASSERT_TRUE(serves(server, 2));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(1, 10); ++i) {
+        ASSERT_TRUE(load.wait_for(50));
+        const pid_t old = server.master();
+        ::kill(old, SIGUSR2);
+        ASSERT_TRUE(eventually([&] { return server.master() != 0 && server.master() != old; }))
+            << server.error_log();
+        ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+        ASSERT_TRUE(load.wait_for(50));
+        // Politely first: SIGQUIT closes idle connections at once.
+        ::kill(old, SIGWINCH);
+        ASSERT_TRUE(eventually([&] { return server.children(old).size() <= 1; })) << server.error_log();
+        ::kill(old, SIGQUIT);
+        ASSERT_TRUE(eventually([&] { return !alive(old); })) << server.error_log();
+        ASSERT_TRUE(eventually([&] { return !server.folder().has("berth.pid.oldbin"); }));
+    }
+    ASSERT_TRUE(load.wait_for(50));
+    expect_nothing_lost(load);
+    EXPECT_EQ(occurrences(server.error_log(), "broken PROXY header"), 0U) << server.error_log();
+}
+
+INSTANTIATE_TEST_SUITE_P(, ProxyWorkersAddress, testing::Values("unix", "tcp"),
+                         [](const auto& where) { return std::string(where.param); });
+
+TEST(ProxyTest, IdleWorkersGetConnectionsInTurn) {
+    Server server(config(4, "front_processes 1;"));
+    ASSERT_TRUE(serves(server, 4));
+    std::map<pid_t, int> served;
+    for (int i = 0; i < 40; ++i) ++served[pid_of(fetch(server.port(), "/"))];
+    ASSERT_EQ(served.size(), 4U);
+    for (const auto& [pid, count] : served) EXPECT_EQ(count, 10) << pid;
+    EXPECT_EQ(title_of(fronts(server).front()), "berth: front 0 (generation 1)");
+}
+
+TEST(ProxyTest, AClientsAddressCanChooseTheWorker) {
+    Server server(config(4, "", "balance=ip_hash"));
+    ASSERT_TRUE(serves(server, 4));
+    std::set<pid_t> served;
+    for (int i = 0; i < 10; ++i) served.insert(pid_of(fetch(server.port(), "/")));
+    EXPECT_EQ(served.size(), 1U);
+}
+
+TEST(ProxyTest, OverTcpOnlyItsOwnFrontsAreHeard) {
+    Server server(config(1, "worker_listen 127.0.0.1:{port1}+;"));
+    ASSERT_TRUE(serves(server, 1));
+    for (const std::string_view header :
+         {std::string_view("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET / HTTP/1.0\r\n\r\n"),
+          std::string_view("GET / HTTP/1.0\r\n\r\n"),
+          // Version 2 with a secret of the right length that is wrong.
+          std::string_view("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x2f\x0a\0\0\1\x0a\0\0\2\0\1\0\2\xe0\0\x20"
+                           "0123456789abcdef0123456789abcdef",
+                           63)}) {
+        Client stranger(server.port(1));
+        ASSERT_TRUE(stranger.send(header));
+        EXPECT_EQ(stranger.read_all(), "");
+    }
+    EXPECT_TRUE(server.wait_log("broken PROXY header: it is not from a front of this server", 2));
+    EXPECT_TRUE(server.wait_log("broken PROXY header: it does not begin as one"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 200);
+}
+
+TEST(ProxyTest, AClientsOwnHeaderComesSecond) {
+    Server server(
+        "worker_processes 1; events { accept_strategy proxy; } http { server { listen 127.0.0.1:{port} "
+        "proxy_protocol; location / { return 200 \"$remote_addr $proxy_protocol_addr\"; } } }");
+    Client client(server.port());
+    ASSERT_TRUE(client.send("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    EXPECT_EQ(client.read_response().body, "127.0.0.1 10.0.0.1");
+}
+
+TEST(ProxyTest, FilesAndHalfClosesComeThroughWhole) {
+    Server server(config(1));
+    std::string file;
+    for (unsigned i = 0; file.size() < 3'000'000; ++i) file += std::to_string(i * 2654435761U);
+    server.folder().write("file", file);
+    ASSERT_TRUE(serves(server, 1));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/file"));
+    client.shutdown_write();
+    const Response response = client.read_response();
+    EXPECT_TRUE(response.complete);
+    EXPECT_TRUE(response.body == file);
+    EXPECT_TRUE(client.wait_closed());
+}
+
+TEST(ProxyTest, WhatWaitsForAWorkerThatDiesIsServedByTheNext) {
+    Server server(config(1));
+    ASSERT_TRUE(serves(server, 1));
+    const pid_t victim = server.workers().front();
+    ::kill(victim, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
+    }
+    ::kill(victim, SIGKILL);
+    for (Client& client : clients) {
+        const Response response = client.read_response();
+        EXPECT_EQ(response.status, 200);
+        EXPECT_NE(pid_of(response), victim);
+    }
+}
+
+TEST(ProxyTest, AWorkerThatIsStuckHoldsNoMoreThanTheWindow) {
+    Server server(config(3, "handoff_window 1;"));
+    ASSERT_TRUE(serves(server, 3));
+    const pid_t victim = server.workers().front();
+    ::kill(victim, SIGSTOP);
+    std::vector<Client> clients;
+    const auto answered = [&] {
+        return std::ranges::count_if(clients, [](Client& client) {
+            char byte = 0;
+            return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+        });
+    };
+    for (int i = 0; i < 30; ++i) {
+        ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
+        ASSERT_TRUE(eventually([&] { return answered() >= i; })) << i;
+    }
+    EXPECT_EQ(answered(), 29);
+    ::kill(victim, SIGCONT);
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200);
+}
+
+TEST(ProxyTest, KilledWorkersLoseOnlyWhatTheyHadBegunOn) {
+    Server server(config(3));
+    ASSERT_TRUE(serves(server, 3));
+    for (unsigned i = 0; i < long_run(3, 30); ++i) {
+        const pid_t victim = server.workers().front();
+        ::kill(victim, SIGKILL);
+        // Fresh connections, while the death is being noticed and after it.
+        for (int n = 0; n < 30; ++n) {
+            Client client(server.port());
+            ASSERT_TRUE(client.get("/"));
+            EXPECT_EQ(client.read_response().status, 200);
+        }
+        ASSERT_TRUE(eventually([&] { return !alive(victim) && server.workers().size() == 3; }));
+    }
+}
+
+TEST(ProxyTest, AFrontThatDiesIsReplacedAndWhatItHeldIsCounted) {
+    Server server(config(1));
+    ASSERT_TRUE(serves(server, 1));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_EQ(client.read_response().status, 200);
+    const pid_t victim = fronts(server).front();
+    ::kill(victim, SIGKILL);
+    EXPECT_TRUE(client.wait_closed() || client.error() != 0);
+    // The socket is the master's: nobody is refused meanwhile.
+    EXPECT_EQ(fetch(server.port(), "/").status, 200);
+    EXPECT_TRUE(
+        server.wait_log("connections of front process " + std::to_string(victim) + " are lost with it"));
+    EXPECT_EQ(fronts(server).size(), 1U);
+}
+
+TEST(ProxyTest, ConnectionsWaitWhileThereIsNoWorker) {
+    Server server(config(1, "accept_hold 20s;", "", "worker_respawn_delay 300ms;"));
+    ASSERT_TRUE(serves(server, 1));
+    // Young ones die until the next has to wait.
+    ASSERT_TRUE(eventually([&] {
+        for (const pid_t pid : server.workers()) ::kill(pid, SIGKILL);
+        return occurrences(server.error_log(), "its replacement waits") > 0;
+    }));
+    EXPECT_EQ(fetch(server.port(), "/").status, 200);
+}
+
+TEST(ProxyTest, WithoutAWorkerForLongTheyAreClosedAndCounted) {
+    Server server(config(1, "accept_hold 50ms;", "", "worker_respawn_delay 60s max=60s;"));
+    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(eventually([&] {
+        for (const pid_t pid : server.workers()) ::kill(pid, SIGKILL);
+        return occurrences(server.error_log(), "its replacement waits") > 0;
+    }));
+    ASSERT_TRUE(eventually([&] { return server.workers().empty(); }));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    EXPECT_EQ(client.read_response().status, 0);
+    EXPECT_TRUE(server.wait_log("no worker took the connection within accept_hold"));
+}
+
+// A worker that ends a connection on which nothing was said means it: no other one is asked.
+TEST(ProxyTest, ASilentClientIsClosedByItsWorker) {
+    Server server(
+        "worker_processes 2; events { accept_strategy proxy; } http { server { client_header_timeout 50ms; "
+        "listen 127.0.0.1:{port}; return 200 a; } }");
+    Client client(server.port());
+    EXPECT_TRUE(client.wait_closed());
+}
+
+TEST(ProxyTest, StrategiesChangeUnderLoad) {
+    Server server(config(2));
+    ASSERT_TRUE(serves(server, 2));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(6, 60); ++i) {
+        ASSERT_TRUE(load.wait_for(50));
+        server.set_config(config(2, "", i % 2 == 0 ? "strategy=shared" : "strategy=proxy"));
+        const RunResult result = server.reload();
+        ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+    }
+    ASSERT_TRUE(load.wait_for(50));
+    expect_nothing_lost(load);
+}
+
+TEST(ProxyTest, WorkersMoreAndFewerUnderLoad) {
+    Server server(config(2));
+    ASSERT_TRUE(serves(server, 2));
+    Load load(server.port(), "/");
+    for (unsigned i = 0; i < long_run(3, 30); ++i) {
+        ASSERT_TRUE(load.wait_for(50));
+        server.signal(SIGTTIN);
+        ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
+        ASSERT_TRUE(load.wait_for(50));
+        server.signal(SIGTTOU);
+        ASSERT_TRUE(server.wait_log("2 workers now", i + 1));
+    }
+    ASSERT_TRUE(load.wait_for(50));
+    expect_nothing_lost(load);
+}
+
+TEST(ProxyTest, ALastAnswerIsGivenWhenTheServerQuits) {
+    Server server(config(2, "front_processes 2;"));
+    ASSERT_TRUE(serves(server, 2, 2));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_EQ(client.read_response().status, 200);
+    server.signal(SIGQUIT);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_TRUE(client.wait_closed());
+}
+
+TEST(ProxyTest, FrontsEndWithTheirMaster) {
+    Server server(config(1));
+    ASSERT_TRUE(serves(server, 1));
+    const pid_t front = fronts(server).front();
+    ::kill(server.master(), SIGKILL);
+    EXPECT_TRUE(eventually([&] { return !alive(front); }));
+}
+
+}  // namespace
+
+}  // namespace berth::test

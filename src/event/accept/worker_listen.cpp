@@ -38,6 +38,7 @@ std::string path_of(const std::string& folder, const Address& served, unsigned s
 
 void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& where) {
     Cycle& cycle = loader.cycle();
+    cycle.own<ProcessConf>();  // is there although no directive of the main context is written
     const std::string folder =
         where.folder.empty() ? pid_path(cycle) + ".workers" : cycle.below_prefix(where.folder);
     const Address served = entry.address;

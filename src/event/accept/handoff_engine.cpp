@@ -139,7 +139,11 @@ void HandoffEngine::without_members(HandoffListener& listener) {
 
 void HandoffEngine::rest() {
     resting_ = true;
-    for (auto& listener : listeners_) listener->hold_.stop();
+    for (auto& listener : listeners_) {
+        listener->hold_.stop();
+        listener->rejecting_ = false;
+    }
+    look();
 }
 
 void HandoffEngine::close_all() {
@@ -149,6 +153,7 @@ void HandoffEngine::close_all() {
         listener->watcher_.unwatch();
         listener->hold_.stop();
         listener->closed_ = true;
+        push_all(*listener, std::exchange(listener->members_, {}));
         drop_waiting(*listener, "the server ends");
     }
 }
@@ -189,6 +194,8 @@ void HandoffEngine::give_back(HandedConnection connection, HandoffTarget& from) 
     count(listener.counters_.waiting);
     if (listener.closed_) {
         drop_waiting(listener, ending_ ? "the server ends" : "its address is served no more");
+    } else if (listener.rejecting_) {
+        drop_waiting(listener, "no worker is there");
     } else {
         from.count_redistributed(listener);
     }
@@ -250,13 +257,16 @@ bool HandoffEngine::has_room(const HandoffListener& listener) const noexcept {
            std::ranges::any_of(listener.members_, [&](const auto* target) { return has_room(*target); });
 }
 
+// With ip_hash those behind one that waits for its worker may go on; with the others they may not either.
+bool HandoffEngine::may_overtake(const HandoffListener& listener) const noexcept {
+    return listener.balancer_.kind() == AcceptBalance::ip_hash;
+}
+
 void HandoffEngine::place_waiting(HandoffListener& listener) {
-    // With ip_hash those behind one that waits for its worker may go on; with the others they may not either.
-    const bool each_its_own = listener.balancer_.kind() == AcceptBalance::ip_hash;
     for (std::size_t i = 0; i < listener.queue_.size();) {
         HandoffTarget* target = choose(listener, listener.queue_[i]);
         if (target == nullptr) {
-            if (!each_its_own) return;
+            if (!may_overtake(listener)) return;
             ++i;
             continue;
         }
@@ -402,7 +412,8 @@ void HandoffEngine::take_in(HandoffListener& listener, FileDescriptor fd, Addres
         return log_->error("a connection to {} was closed: no worker is there", listener.name_);
     }
     HandedConnection connection{std::move(fd), std::move(peer), &listener, 0, loop_.now()};
-    HandoffTarget* target = listener.queue_.empty() ? choose(listener, connection) : nullptr;
+    const bool its_turn = listener.queue_.empty() || may_overtake(listener);
+    HandoffTarget* target = its_turn ? choose(listener, connection) : nullptr;
     if (target != nullptr && give(connection, *target)) return;
     listener.queue_.push_back(std::move(connection));
     count(listener.counters_.waiting);

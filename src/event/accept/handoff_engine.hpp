@@ -162,7 +162,8 @@ class HandoffEngine {
     // Nobody is there, and that is as it should be: without a target, connections wait in the kernel until
     // one joins, for as long as it takes. Another process may be serving them.
     void rest();
-    // The end: nothing is accepted any more, what waits is closed and counted.
+    // The end: nothing is accepted any more. What waits goes to the targets that have not left yet, whatever
+    // their window; without any it is closed and counted.
     void close_all();
     // In a forked child: closes the connections, of which it has copies.
     void abandon() noexcept;
@@ -178,6 +179,7 @@ class HandoffEngine {
     HandoffTarget* choose(HandoffListener& listener, const HandedConnection& connection);
     HandoffTarget* choose_by_address(HandoffListener& listener, const HandedConnection& connection);
     bool give(HandedConnection& connection, HandoffTarget& target);
+    bool may_overtake(const HandoffListener& listener) const noexcept;
     void place_waiting(HandoffListener& listener);
     void accept_some(HandoffListener& listener);
     bool accept_one(HandoffListener& listener);

@@ -43,7 +43,7 @@ class HandoffMaster::Target final : public HandoffTarget {
  public:
     Target(WorkerHandle& worker, const std::vector<HandoffListener*>& listeners)
         : HandoffTarget(worker.identity().slot), worker_(worker), listeners_(listeners) {
-        seen_ = worker.row().handoff.last();
+        given_ = seen_ = worker.row().handoff.last();
         first_ticket(seen_);
     }
 
@@ -54,7 +54,9 @@ class HandoffMaster::Target final : public HandoffTarget {
         if (connection.ticket - seen_ >= HandoffState::kTickets) return false;
         const HandoffPayload payload(NewConnection{static_cast<std::uint32_t>(connection.listener->index()),
                                                    connection.ticket, connection.peer});
-        return worker_.send(MessageType::newconn, payload.text(), connection.fd.get());
+        if (!worker_.send(MessageType::newconn, payload.text(), connection.fd.get())) return false;
+        given_ = connection.ticket;
+        return true;
     }
     bool full() const noexcept override { return worker_.row().handoff.full(); }
     std::uint64_t open() const noexcept override {
@@ -66,22 +68,26 @@ class HandoffMaster::Target final : public HandoffTarget {
     }
     void collect(HandoffEngine& engine) override {
         const HandoffState& state = worker_.row().handoff;
-        for (const std::uint64_t last = state.last(); seen_ < last;) {
+        for (const std::uint64_t last = decided(); seen_ < last;) {
             ++seen_;
             engine.decided(*this, seen_, state.taken(seen_));
         }
     }
     bool ask_for_decision(bool urgently) override {
         worker_.row().handoff.ask(urgently ? HandoffState::Asked::at_once : HandoffState::Asked::soon);
-        return worker_.row().handoff.last() != seen_;
+        return decided() > seen_;
     }
     void count_redistributed(HandoffListener& listener) override {
         count(worker_.row().listener(listener.index()).redistributed);
     }
 
+    // It is the worker that writes there: what it was never given it has not decided, whatever it says.
+    std::uint64_t decided() const noexcept { return std::min(worker_.row().handoff.last(), given_); }
+
     WorkerHandle& worker_;
     const std::vector<HandoffListener*>& listeners_;
-    std::uint64_t seen_ = 0;  // the last decision that the engine knows of
+    std::uint64_t given_ = 0;  // the last ticket that was sent
+    std::uint64_t seen_ = 0;   // the last decision that the engine knows of
 };
 
 HandoffMaster::HandoffMaster(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard)

@@ -39,9 +39,7 @@ void HandoffReceiver::take_connection(Message& message) {
     const std::optional<NewConnection> connection = read_new_connection(message.payload);
     if (!connection) return worker_.log().alert("a connection came from the master in an unknown form");
     if (open(message, *connection)) return;
-    if (auto found = served_.find(connection->listener); found != served_.end()) {
-        count(found->second.counters->refused);
-    }
+    count(worker_.row().listener(connection->listener).refused);  // also when it is served no more
     refused_ = true;
     worker_.row().handoff.decide(connection->ticket, false);
     tell_later();

@@ -89,11 +89,12 @@ class BehindFrontStrategy final : public AcceptStrategy {
                                                     strategy.counters_);
     }
 
-    // A front that dies between its count and its connection leaves one too many.
+    // A front that dies between its count and its connection leaves one too many; what comes after all when
+    // it was given up, as this worker was stopped for a while, leaves one too few.
     void on_check() {
         const std::uint32_t taken = place_.taken.load();
         const std::uint32_t offered = place_.offered.load();
-        if (place_.waiting() > 0 && taken == last_taken_ && offered == last_offered_) {
+        if (taken != offered && taken == last_taken_ && offered == last_offered_) {
             place_.forget_waiting(offered);
         }
         last_taken_ = place_.taken.load();

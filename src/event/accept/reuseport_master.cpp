@@ -11,7 +11,7 @@ namespace berth {
 
 namespace {
 
-// Until a socket whose descriptor was lost on its way to a worker is offered to the next one.
+// Until a socket that could not be sent to a worker, or was lost on its way, is offered to the next one.
 constexpr Duration kAgain{100};
 
 class ReuseportMaster final : public AcceptMaster {
@@ -135,7 +135,10 @@ WorkerHandle* ReuseportMaster::lend(const GroupPlace& place, const Listener& soc
     }
     if (able.empty()) return nullptr;
     WorkerHandle* chosen = able[next_++ % able.size()];
-    if (!chosen->send(MessageType::watch, place.to_text(), socket.fd())) return nullptr;
+    if (!chosen->send(MessageType::watch, place.to_text(), socket.fd())) {
+        again_.start(loop_, kAgain);
+        return nullptr;
+    }
     loans_.push_back({place, chosen->identity().id});
     return chosen;
 }

@@ -56,11 +56,12 @@ class SharedMaster final : public AcceptMaster {
         if (waits) nudge(but);
     }
 
-    // One but this, which looks at all its sockets; `last_choice` when there is none.
+    // One but this, which looks at all its sockets; `last_choice` when there is none. One that is stopped has
+    // nudges enough.
     void nudge(const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
         std::vector<WorkerHandle*> able;
         for (auto& worker : workers_.all()) {
-            if (worker->accepting() && !worker->is_front() && worker.get() != but)
+            if (worker->accepting() && !worker->is_front() && !worker->behind() && worker.get() != but)
                 able.push_back(worker.get());
         }
         if (able.empty() && last_choice != nullptr) able.push_back(last_choice);

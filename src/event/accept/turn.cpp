@@ -87,9 +87,10 @@ bool AcceptTurn::let_pass() noexcept {
     return false;
 }
 
+// From the last to the first: one that cannot watch leaves from inside.
 void AcceptTurn::begin() {
     mine_ = true;
-    for (Member* member : members_) member->turn_began();
+    for (std::size_t i = members_.size(); i-- > 0;) members_[i]->turn_began();
 }
 
 void AcceptTurn::end() noexcept {

@@ -28,6 +28,7 @@ class AcceptTurn final : private LoopObserver {
     // Watches a socket when it is this worker's turn.
     class Member {
      public:
+        // It may leave() in this call.
         virtual void turn_began() noexcept = 0;
         virtual void turn_ended() noexcept = 0;
         virtual int watched_socket() const noexcept = 0;

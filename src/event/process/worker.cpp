@@ -135,7 +135,9 @@ AcceptTurn& Worker::accept_turn() {
     return *accept_turn_;
 }
 
-void Worker::offer_turn() { tell_master(MessageType::nudge, kTurnOffered); }
+void Worker::offer_turn() {
+    if (master_ != nullptr && master_->queued() == 0) tell_master(MessageType::nudge, kTurnOffered);
+}
 
 void Worker::drain(Drain how, Callback<> ended) {
     const auto& conf = cycle_.conf<ProcessConf>();

@@ -78,7 +78,10 @@ class WorkerProcess {
         redirect_standard_error(log());
     }
 
-    void on_overloaded() { channel_.send(MessageType::nudge); }
+    // A master that is stopped has been told often enough.
+    void on_overloaded() {
+        if (channel_.queued() == 0) channel_.send(MessageType::nudge);
+    }
 
     void on_master_gone() {
         log().alert("the master process is gone, finishing");

@@ -238,7 +238,8 @@ void Workers::nudge_fronts(const WorkerHandle* but) {
     if (!waits) return;
     std::vector<WorkerHandle*> able;
     for (auto& front : all_) {
-        if (front->is_front() && front->accepting() && front.get() != but) able.push_back(front.get());
+        if (front->is_front() && front->accepting() && !front->behind() && front.get() != but)
+            able.push_back(front.get());
     }
     if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);
 }

@@ -42,6 +42,8 @@ class WorkerHandle {
     std::uint64_t lost() const noexcept { return lost_; }
 
     bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+    // It reads less than it is told: messages wait for it here.
+    bool behind() const noexcept { return channel_ != nullptr && channel_->queued() > 0; }
     void signal(int number) const noexcept { child_.signal(number); }
     void drain(Drain how);
     void terminate();

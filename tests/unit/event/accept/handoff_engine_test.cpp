@@ -72,8 +72,10 @@ class HandoffEngineTest : public LoopTest {
         turns();
     }
     // Connects; the kernel has it in the backlog when this returns.
-    std::uint16_t connect() {
+    std::uint16_t connect(std::uint32_t from = INADDR_LOOPBACK) {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const Address own = Address::ipv4(from, 0);
+        EXPECT_EQ(::bind(fd, own.data(), own.length()), 0);
         const Address& to = socket_.address();
         EXPECT_EQ(::connect(fd, to.data(), to.length()), 0);
         clients_.push_back(fd);
@@ -82,10 +84,19 @@ class HandoffEngineTest : public LoopTest {
     void turns() {
         for (int i = 0; i < 5; ++i) turn();
     }
-    std::uint16_t connect_and_turn() {
-        const std::uint16_t port = connect();
+    std::uint16_t connect_and_turn(std::uint32_t from = INADDR_LOOPBACK) {
+        const std::uint16_t port = connect(from);
         turns();
         return port;
+    }
+    // The one that has a connection which it has not decided; it takes it.
+    FakeTarget* who_takes() {
+        for (FakeTarget* target : {&one_, &two_, &three_}) {
+            if (target->tickets.empty()) continue;
+            target->decide();
+            return target;
+        }
+        return nullptr;
     }
     bool closed(std::size_t client) {
         char byte = 0;
@@ -274,6 +285,33 @@ TEST_P(HandoffEngineTest, AtRestNothingIsClosedForWantOfATarget) {
     EXPECT_EQ(two_.clients.size(), 1U);
 }
 
+TEST_P(HandoffEngineTest, AtRestNothingIsClosedAlsoIfItWasBefore) {
+    configure(1, 2, Duration(1));
+    engine_.join(*listener_, one_);
+    engine_.ended(one_);
+    ASSERT_TRUE(run_until([&] { return listener_->rejecting(); }));
+    engine_.rest();
+    turns();
+    connect_and_turn();
+    EXPECT_EQ(value(counters_.accepted), 0U);
+    EXPECT_FALSE(closed(0));
+    engine_.join(*listener_, two_);
+    turns();
+    EXPECT_EQ(two_.clients.size(), 1U);
+}
+
+TEST_P(HandoffEngineTest, WhatIsRefusedAfterTheHoldIsClosedAndCounted) {
+    configure(1, 2, Duration(1));
+    engine_.join(*listener_, one_);
+    connect_and_turn();
+    engine_.leave(one_);
+    ASSERT_TRUE(run_until([&] { return listener_->rejecting(); }));
+    one_.decide(false);
+    turns();
+    EXPECT_EQ(listener_->waiting(), 0U);
+    EXPECT_EQ(value(counters_.dropped), 1U);
+}
+
 TEST_P(HandoffEngineTest, TheLastToLeaveIsGivenAllThatWaits) {
     configure(1, 8);
     engine_.join(*listener_, one_);
@@ -310,12 +348,23 @@ TEST_P(HandoffEngineTest, AClosedListenerGivesWhatWaitsToThoseItHas) {
 TEST_P(HandoffEngineTest, AtTheEndWhatWaitsIsClosedAndCountedAndTheRestIsStillDecided) {
     engine_.join(*listener_, one_);
     for (int i = 0; i < 3; ++i) connect_and_turn();
+    one_.reachable = false;
     engine_.close_all();
     EXPECT_EQ(value(counters_.dropped), 2U);
     one_.decide();
     EXPECT_EQ(value(counters_.dropped), 2U);
     turns();
     EXPECT_TRUE(closed(0));  // the test's targets keep nothing
+}
+
+TEST_P(HandoffEngineTest, AtTheEndWhatWaitsGoesToThoseThatAreStillThere) {
+    engine_.join(*listener_, one_);
+    for (int i = 0; i < 3; ++i) connect_and_turn();
+    EXPECT_EQ(listener_->waiting(), 2U);
+    engine_.close_all();
+    EXPECT_EQ(one_.clients.size(), 3U);
+    EXPECT_EQ(value(counters_.dropped), 0U);
+    while (!one_.tickets.empty()) one_.decide();
 }
 
 TEST_P(HandoffEngineTest, OneThatDiesAtTheEndIsCounted) {
@@ -363,6 +412,29 @@ TEST_P(HandoffEngineTest, IpHashWaitsForItsOwnAndThenGoesElsewhere) {
     EXPECT_TRUE(run_until([&] { return listener_->waiting() == 0; }));
     EXPECT_EQ(own->clients.size(), 1U);
     EXPECT_EQ(one_.clients.size() + two_.clients.size() + three_.clients.size(), 2U);
+}
+
+TEST_P(HandoffEngineTest, WithIpHashOneThatWaitsForItsOwnKeepsNobodyElseWaiting) {
+    configure(1, 8);
+    engine_.balance(*listener_, AcceptBalance::ip_hash);
+    join_all();
+    connect_and_turn();
+    FakeTarget* own = who_takes();
+    FakeTarget* other = own;
+    std::uint32_t from = INADDR_LOOPBACK;
+    while (other == own && from < INADDR_LOOPBACK + 100) {
+        connect_and_turn(++from);
+        other = who_takes();
+    }
+    ASSERT_NE(own, nullptr);
+    ASSERT_NE(other, nullptr);
+    ASSERT_NE(other, own);
+    connect_and_turn();
+    connect_and_turn();
+    ASSERT_EQ(listener_->waiting(), 1U);
+    const std::uint16_t client = connect_and_turn(from);
+    EXPECT_EQ(other->clients.back(), client);
+    EXPECT_EQ(listener_->waiting(), 1U);
 }
 
 TEST_P(HandoffEngineTest, WhenDescriptorsAreShortItPausesAndGoesOn) {

@@ -187,6 +187,7 @@ TEST_F(HandoffReceiverTest, ServesWhatCameBeforeItDrainsAndRefusesTheRest) {
     ASSERT_TRUE(decided(2));
     EXPECT_TRUE(row_->handoff.taken(1));
     EXPECT_FALSE(row_->handoff.taken(2));
+    EXPECT_EQ(row_->listener(0).refused.load(), 1U);
     EXPECT_TRUE(greeted(before));
     EXPECT_TRUE(said(MessageType::nack));
 }

@@ -206,6 +206,35 @@ TEST(AcceptTurnTest, OneThatLeavesGivesItUp) {
     EXPECT_TRUE(lease.is_of(2));
 }
 
+// Leaves when its turn begins, as one does that cannot watch its socket; or does not.
+struct Another final : AcceptTurn::Member {
+    Another(AcceptTurn& to_join, bool leaves) : turn(to_join), leaves_at_once(leaves) { turn.join(*this); }
+    ~Another() { turn.leave(*this); }
+    void turn_began() noexcept override {
+        ++began;
+        if (leaves_at_once) turn.leave(*this);
+    }
+    void turn_ended() noexcept override {}
+    int watched_socket() const noexcept override { return 999; }
+
+    AcceptTurn& turn;
+    const bool leaves_at_once;
+    unsigned began = 0;
+};
+
+TEST(AcceptTurnTest, OneThatLeavesWhenItsTurnBeginsKeepsNobodyElseFromIt) {
+    AcceptLease lease;
+    Party first(lease, 1, kLong);
+    Another leaves(first.turn, true);
+    Another second(first.turn, false);
+    Another third(first.turn, false);
+    first.go();
+    EXPECT_TRUE(first.watches);
+    EXPECT_EQ(leaves.began, 1U);
+    EXPECT_EQ(second.began, 1U);
+    EXPECT_EQ(third.began, 1U);
+}
+
 TEST(AcceptTurnTest, OneThatDoesNotComeBackLosesItsTurn) {
     AcceptLease lease;
     Party stuck(lease, 1, Duration(20));

@@ -40,8 +40,11 @@ class ConnectionPool {
     std::size_t used() const noexcept { return used_; }  // open connections
     std::size_t free() const noexcept { return used_ < limit_ ? limit_ - used_ : 0; }
     std::size_t idle() const noexcept { return idle_count_; }
-    // No slot is left and no idle connection could make room.
-    bool full() const noexcept { return used_ >= limit_ && idle_count_ == 0; }
+    // No slot is left, but for those reserved, and no idle connection could make room.
+    bool full() const noexcept { return used_ + reserved_ >= limit_ && idle_count_ == 0; }
+    // Keeps a slot for a connection that will be made: who asks full() first leaves it.
+    void reserve() noexcept { ++reserved_; }
+    void unreserve() noexcept { --reserved_; }
     std::uint64_t evicted() const noexcept { return evicted_; }
     EventLoop& loop() const noexcept { return loop_; }
     Log* log() const noexcept { return log_; }
@@ -87,6 +90,7 @@ class ConnectionPool {
     Log* log_;
     std::size_t limit_;
     std::size_t used_ = 0;
+    std::size_t reserved_ = 0;
     std::size_t idle_count_ = 0;
     std::uint64_t evicted_ = 0;
     std::vector<std::unique_ptr<Slot[]>> slabs_;

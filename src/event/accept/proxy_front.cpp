@@ -101,7 +101,10 @@ class FrontLink final : public Session {
 // The session of a client's connection until the relay begins.
 class FrontSession final : public Session {
  public:
-    explicit FrontSession(FrontPort& port) noexcept : port_(port) { ++port_.unplaced; }
+    explicit FrontSession(FrontPort& port) noexcept : port_(port) {
+        ++port_.unplaced;
+        reserve(true);
+    }
     ~FrontSession() override;
 
     void on_start() override { connection().deadline(kFirstWords); }
@@ -132,6 +135,7 @@ class FrontSession final : public Session {
     void relay(std::string unsent);
     void drop_link() noexcept;
     void placed(bool yes) noexcept;
+    void reserve(bool yes) noexcept;
     void hold();
     void give_up();
     void decide();
@@ -140,6 +144,7 @@ class FrontSession final : public Session {
     FrontLink* link_ = nullptr;
     State state_ = State::first_words;
     bool placed_ = false;
+    bool reserved_ = false;
     unsigned slot_ = 0;
     std::uint64_t worker_ = 0;
     std::vector<unsigned> tried_;
@@ -197,6 +202,14 @@ FrontSession::~FrontSession() {
     std::erase(port_.held_, this);
     if (state_ == State::connecting && link_ != nullptr) --port_.board().places[slot_].offered;
     drop_link();
+    reserve(false);
+}
+
+// A slot for the connection to a worker: clients alone must not fill the pool, or none of them is served.
+void FrontSession::reserve(bool yes) noexcept {
+    if (std::exchange(reserved_, yes) == yes) return;
+    ConnectionPool& pool = port_.front().connections();
+    yes ? pool.reserve() : pool.unreserve();
 }
 
 void FrontSession::placed(bool yes) noexcept {
@@ -246,6 +259,7 @@ bool FrontSession::offer(unsigned slot) {
         }
         return false;
     }
+    reserve(false);
     slot_ = slot;
     ++port_.slot(slot).open;
     auto link = std::make_unique<FrontLink>(*this);
@@ -265,6 +279,7 @@ void FrontSession::on_connected(int error_number) {
 
 void FrontSession::established() {
     static thread_local std::array<char, kMostWrittenV2 + kFirstPiece> piece;
+    state_ = State::silent;
     Connection& client = connection();
     Connection& server = link_->connection();
     ProxyTlv secret;
@@ -283,7 +298,6 @@ void FrontSession::established() {
         return retry_elsewhere();
     }
     placed(true);
-    state_ = State::silent;
     connection().deadline(*port_.conf().front_idle_timeout);
     if (words.bytes > 0 || words.closed() || sent.bytes < all.size())
         relay(std::string(all.substr(sent.bytes)));
@@ -314,6 +328,7 @@ void FrontSession::drop_link() noexcept {
     --port_.slot(slot_).open;
     link_->leave();
     std::exchange(link_, nullptr)->connection().close();
+    reserve(true);
 }
 
 void FrontSession::on_worker_speaks() {

@@ -288,6 +288,21 @@ TEST(ProxyTest, WithoutAWorkerForLongTheyAreClosedAndCounted) {
 }
 
 // A worker that ends a connection on which nothing was said means it: no other one is asked.
+TEST(ProxyTest, WhereAllSlotsAreUsedClientsWaitUntilTheyCanBeServed) {
+    Server server(config(1, "front_processes 1; front_connections 2; multi_accept on;"));
+    ASSERT_TRUE(serves(server, 1));
+    const pid_t front = fronts(server).at(0);
+    ::kill(front, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 5; ++i) clients.emplace_back(server.port());
+    ::kill(front, SIGCONT);
+    for (Client& client : clients) {
+        ASSERT_TRUE(client.get("/"));
+        EXPECT_EQ(client.read_response().status, 200) << server.error_log();
+        client.close();
+    }
+}
+
 TEST(ProxyTest, ASilentClientIsClosedByItsWorker) {
     Server server(
         "worker_processes 2; events { accept_strategy proxy; } http { server { client_header_timeout 50ms; "

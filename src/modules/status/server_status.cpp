@@ -106,6 +106,8 @@ constexpr Metric kShutdownClosed{"berth_connections_shutdown_closed_total", coun
                                  "Connections with work under way closed by worker_shutdown_timeout."};
 constexpr Metric kBadProxy{"berth_connections_bad_proxy_header_total", counter,
                            "Connections closed because of their PROXY header."};
+constexpr Metric kSlowBodies{"berth_requests_slow_body_total", counter,
+                             "Requests given up because of client_body_min_rate."};
 struct NamedMetric {
     const char* name;
     Metric metric;
@@ -241,6 +243,7 @@ void write_connections(StatusWriter& out, const Counts& workers) {
     out.value("drain_closed", kDrainClosed, workers.drain_closed);
     out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed);
     out.value("bad_proxy_headers", kBadProxy, workers.bad_proxy_headers);
+    out.value("slow_bodies", kSlowBodies, workers.slow_bodies);
 }
 
 void write_proxy(StatusWriter& out, const Counts& workers) {

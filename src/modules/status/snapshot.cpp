@@ -31,6 +31,7 @@ void Counts::add(const Counts& other) {
     drain_closed += other.drain_closed;
     shutdown_closed += other.shutdown_closed;
     bad_proxy_headers += other.bad_proxy_headers;
+    slow_bodies += other.slow_bodies;
     for (std::size_t i = 0; i < proxy.size(); ++i) proxy[i] += other.proxy[i];
 }
 
@@ -77,7 +78,7 @@ Snapshot::Snapshot(Scoreboard& board) {
     failed_reloads = value_of(board.failed_reloads());
 }
 
-void Snapshot::name_listeners(const Scoreboard& board) {
+void Snapshot::name_listeners(Scoreboard& board) {
     for (std::size_t i = 0; i < ScoreboardRow::kListeners; ++i) {
         const std::string_view address = board.listener_address(i);
         if (address.empty()) continue;
@@ -86,8 +87,9 @@ void Snapshot::name_listeners(const Scoreboard& board) {
         known->strategy = board.listener_strategy(i);
         known->indices.push_back(i);
     }
-    // Those that found no place of their own, where there are any.
-    if (!board.listener_address(ScoreboardRow::kListeners - 1).empty()) {
+    // Those that found no place of their own, where there are any, and those that workers asked for.
+    const ListenerCounters& asked_for = board.master().listener(ScoreboardRow::kListeners);
+    if (!board.listener_address(ScoreboardRow::kListeners - 1).empty() || value_of(asked_for.accepted) > 0) {
         listeners.push_back({"others", {}, {ScoreboardRow::kListeners}});
     }
 }
@@ -124,6 +126,7 @@ Counts Snapshot::counts_of(const ScoreboardRow& row) const {
     counts.drain_closed = value_of(row.drain_closed);
     counts.shutdown_closed = value_of(row.shutdown_closed);
     counts.bad_proxy_headers = value_of(row.bad_proxy_headers);
+    counts.slow_bodies = value_of(row.slow_bodies);
     const ProxyCounters& proxy = row.proxy;
     counts.proxy = {value_of(proxy.retries),          value_of(proxy.retries_refused),
                     value_of(proxy.broken_answers),   value_of(proxy.client_aborts),

@@ -32,6 +32,7 @@ struct Counts {
     std::uint64_t drain_closed = 0;
     std::uint64_t shutdown_closed = 0;
     std::uint64_t bad_proxy_headers = 0;
+    std::uint64_t slow_bodies = 0;
     // ProxyCounters, in their order.
     std::array<std::uint64_t, sizeof(ProxyCounters) / sizeof(SharedCounter)> proxy{};
 
@@ -98,7 +99,7 @@ struct Snapshot {
     Counts sum(ProcessRole role) const;
 
  private:
-    void name_listeners(const Scoreboard& board);
+    void name_listeners(Scoreboard& board);
     void read(Scoreboard& board);
     Counts counts_of(const ScoreboardRow& row) const;
     Process process_of(const ScoreboardRow& row) const;

@@ -55,6 +55,27 @@ TEST(SnapshotTest, AddsTheLivingAndTheGoneOfARole) {
     EXPECT_EQ(later.sum(ProcessRole::master).listeners[0][kHanded], 9U);
 }
 
+TEST(SnapshotTest, ListenersThatWorkersAskedForAreShownOnceTheyAreUsed) {
+    Scoreboard board = std::move(Scoreboard::create()).value();
+    board.name_listener(0, "127.0.0.1:80", "handoff");
+    board.master().pid = 1;
+    EXPECT_EQ(Snapshot(board).listeners.size(), 1U);
+    count(board.master().listener(ScoreboardRow::kListeners).accepted, 4);
+    const Snapshot now(board);
+    ASSERT_EQ(now.listeners.size(), 2U);
+    EXPECT_EQ(now.listeners[1].address, "others");
+    EXPECT_EQ(now.sum(ProcessRole::master).listeners[1][kAccepted], 4U);
+}
+
+TEST(SnapshotTest, RequestsGivenUpForTheirSlowBodiesAreShown) {
+    Scoreboard board = std::move(Scoreboard::create()).value();
+    ScoreboardRow* row = board.take(0, 1, 1);
+    count(row->slow_bodies, 2);
+    EXPECT_EQ(Snapshot(board).sum(ProcessRole::worker).slow_bodies, 2U);
+    board.give_back(*row);
+    EXPECT_EQ(Snapshot(board).sum(ProcessRole::worker).slow_bodies, 2U);
+}
+
 // While rows are given back, what was counted in them is neither missed nor seen twice.
 TEST(SnapshotTest, TotalsNeverFallAndNeverRunAhead) {
     Scoreboard board = std::move(Scoreboard::create()).value();

@@ -157,6 +157,7 @@ TEST_F(HandoffReceiverTest, RefusesWhenItHasNoSlotAndSaysWhenItHasOneAgain) {
 
 TEST_F(HandoffReceiverTest, RefusesWhenTheDescriptorWasLost) {
     serve("");
+    turn();  // UBSan needs descriptors when it sees a type for the first time
     const FileDescriptor client = hand_over(1);
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);

@@ -188,6 +188,7 @@ void HandoffMaster::rest() { engine_.rest(); }
 
 void HandoffMaster::close() {
     engine_.close_all();
+    book_.remove_unix_paths();
     book_.close_sockets();
 }
 

@@ -23,6 +23,11 @@ ListenerBook::Entry::Entry(const ListenQuestion& question)
       index(question.index),
       socket(fd < 0 ? address : Address::of_socket(fd), options_of(question)) {}
 
+// That of a descriptor was there before.
+void ListenerBook::Entry::remove_path() const noexcept {
+    if (fd < 0) socket.remove_unix_path();
+}
+
 ListenerBook::ListenerBook(HandoffEngine& engine, ListenerCounters& counters)
     : engine_(engine), counters_(counters), sweep_(Callback<>::to<&ListenerBook::sweep>(*this)) {}
 
@@ -96,8 +101,12 @@ void ListenerBook::sweep() {
 
 void ListenerBook::close(Entry& entry) {
     engine_.close(*entry.listener);
-    entry.socket.remove_unix_path();
+    entry.remove_path();
     entries_.remove_if([&](const Entry& one) { return &one == &entry; });
+}
+
+void ListenerBook::remove_unix_paths() const noexcept {
+    for (const Entry& entry : entries_) entry.remove_path();
 }
 
 void ListenerBook::close_sockets() noexcept {

@@ -40,12 +40,15 @@ class ListenerBook {
     }
 
     std::size_t size() const noexcept { return entries_.size(); }
-    // Without a word to the engine, which has been told to close or to abandon all already.
+    // Without a word to the engine, which has been told to close or to abandon all already. The paths of unix
+    // sockets stay for the process that goes on with them: remove_unix_paths() is for the last one.
     void close_sockets() noexcept;
+    void remove_unix_paths() const noexcept;
 
  private:
     struct Entry {
         explicit Entry(const ListenQuestion& question);
+        void remove_path() const noexcept;
         Address address;  // as it was asked for
         std::int32_t fd;
         std::uint32_t index;

@@ -1,8 +1,11 @@
 // ListenerBook: shared keys, shared ports, errors that are told and forgotten; and the messages about them.
 #include "event/accept/listener_book.hpp"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <filesystem>
 
 #include "tests/unit/event/loop_fixture.hpp"
 
@@ -135,6 +138,26 @@ TEST_P(ListenerBookTest, WhoIsNotOnlineYetWaitsForIt) {
     EXPECT_TRUE(one_.sent.empty());
     book_.join(one_);
     EXPECT_TRUE(run_until([&] { return one_.sent.size() == 1; }));
+}
+
+TEST_P(ListenerBookTest, AtTheEndPathsAreRemovedThatAreItsOwn) {
+    std::string folder = (std::filesystem::temp_directory_path() / "berth-book-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    Listener mine(*Address::unix_path(folder + "/mine"), ListenOptions());
+    ASSERT_TRUE(mine.bind_and_listen());
+    ListenQuestion by_number;
+    by_number.fd = mine.fd();
+    ask(by_number, one_);
+    ListenQuestion by_path;
+    by_path.address = *Address::unix_path(folder + "/asked");
+    ask(by_path, one_);
+    EXPECT_TRUE(std::filesystem::exists(folder + "/asked"));
+    engine_.close_all();
+    book_.remove_unix_paths();
+    book_.close_sockets();
+    EXPECT_FALSE(std::filesystem::exists(folder + "/asked"));
+    EXPECT_TRUE(std::filesystem::exists(folder + "/mine"));
+    std::filesystem::remove_all(folder);
 }
 
 TEST_P(ListenerBookTest, ADescriptorOfTheAskedProcess) {

@@ -161,9 +161,12 @@ TEST_F(HandoffReceiverTest, RefusesWhenTheDescriptorWasLost) {
     const FileDescriptor before_it = hand_over(1);
     ASSERT_TRUE(decided(1));
     const FileDescriptor client = hand_over(2);
+    // No number is free below the limit, which is not below the number of those that poll(2) is given.
+    std::vector<FileDescriptor> filling;
+    for (int i = 0; i < 64; ++i) filling.emplace_back(::dup(client.get()));
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    const rlimit none{3, before.rlim_max};
+    const rlimit none{static_cast<rlim_t>(filling.back().get()) + 1, before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
     const bool done = decided(2);
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);

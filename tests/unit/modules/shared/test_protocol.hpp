@@ -16,7 +16,7 @@ namespace berth::test {
 
 // What variables are computed for. The texts of the variables $a, $b and $c are set freely; a null one is
 // missing.
-class TestHost : private std::pair<Arena, int>, public VariableHost {
+class TestHost final : private std::pair<Arena, int>, public VariableHost {
  public:
     explicit TestHost(const Variables& variables) : VariableHost(first) { use_variables(variables); }
     void on_match_limit(std::string_view) override {}

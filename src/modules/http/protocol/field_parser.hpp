@@ -22,6 +22,15 @@ struct HeadOptions {
     bool bare_lf = true;         // LF without CR ends a line
 };
 
+// For heads of backends: X_buffer_size limits them, and names need only be tokens.
+inline constexpr HeadOptions kAnswerHead = {
+    .max_line = 1U << 30U,
+    .max_head = 1U << 30U,
+    .max_fields = 254,
+    .underscores = Underscores::allow,
+    .ignore_invalid = false,
+};
+
 // Incremental and linear: feed() takes the whole buffer from its beginning, with more bytes each time, and
 // goes on where it stopped. Positions are relative to the buffer's beginning; the buffer may move between
 // calls. The verdict does not depend on how the bytes were split. Refuses (400): folded lines, white space

@@ -16,17 +16,6 @@ namespace {
 
 constexpr int kSwitchingProtocols = 101;
 constexpr int kFirstFinal = 200;
-constexpr std::uint32_t kNoLimit = 1U << 30U;  // X_buffer_size limits a head
-
-constexpr HeadOptions answer_options() {
-    HeadOptions options;
-    options.max_line = kNoLimit;
-    options.max_head = kNoLimit;
-    options.max_fields = FieldList::kMax;
-    options.underscores = Underscores::allow;
-    options.ignore_invalid = false;
-    return options;
-}
 
 // "backend", "backend:8080": a port that goes without saying is left out; a unix socket has no name.
 std::string_view host_field(std::string_view host_port) noexcept {
@@ -51,7 +40,7 @@ bool nominates(const RequestHead& head, std::string_view bytes) {
 
 ProxyRequest::ProxyRequest(Request& request, const ProxyConf& conf, const ProxyPass& pass,
                            const ProxyNames& names)
-    : conf_(conf), pass_(pass), names_(names), parser_(answer_options()) {
+    : conf_(conf), pass_(pass), names_(names), parser_(kAnswerHead) {
     method_ = conf.method->empty() ? request.method_text() : conf.method->eval(request);
     sent_method_ = method_of(method_);
     if (request.is_head() && conf.method->empty()) sent_method_ = Method::head;

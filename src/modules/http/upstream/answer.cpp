@@ -63,7 +63,7 @@ UpstreamExchange::Reading UpstreamExchange::parse_head(Request& request, Outcome
     for (;;) {
         const HeadStep step = protocol_.read_head(request, {head_.data() + begin_, end_ - begin_});
         switch (step.kind) {
-            case HeadStep::Kind::more: return Reading::more;
+            case HeadStep::Kind::more: begin_ += step.consumed; return Reading::more;
             case HeadStep::Kind::error:
                 outcome = failed(Failure::invalid, step.words, 0);
                 return Reading::failed;
@@ -91,7 +91,8 @@ UpstreamExchange::Outcome UpstreamExchange::ended(const IoResult& result) {
         return Outcome(Failure::none, body_error_, false);
     }
     if (broken_ != Failure::none) return failed(broken_, "upstream timed out", ETIMEDOUT);
-    if (reused_ && end_ == 0) return Outcome(Failure::stale, kBadGateway, false);
+    if (reused_ && connection_->bytes_received() == received_before_)
+        return Outcome(Failure::stale, kBadGateway, false);
     if (result.closed()) return failed(Failure::reset, "upstream prematurely closed connection", 0);
     return failed(Failure::reset, "recv() failed", result.error_number);
 }
@@ -129,6 +130,7 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
 
 bool UpstreamExchange::intercepts(Request& request) const {
     const int status = protocol_.head().status;
+    if (protocol_.head().is_status_only) return true;
     return *settings_.intercept_errors && status >= kFirstInterceptable && has_error_page(request, status);
 }
 

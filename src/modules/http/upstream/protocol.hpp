@@ -20,12 +20,13 @@ struct AnswerHead {
     std::string_view bytes;
     std::optional<std::uint64_t> length;  // of the body, when it is known
     bool upgraded = false;                // no body follows, but another protocol (101)
+    bool is_status_only = false;          // the client gets this server's own page for the status
 };
 
 // What a protocol made of the bytes it was given. `consumed` of them are done with.
 struct HeadStep {
     enum class Kind : std::uint8_t {
-        more,     // the head is not complete: call again with these and what comes next
+        more,     // the head is not complete: call again with what was not consumed and what comes next
         interim,  // a 1xx head; the next head begins after `consumed`
         done,
         error,

@@ -30,6 +30,8 @@ constexpr Bit kNext[] = {
     {"http_404", next_404},
     {"http_429", next_429},
     {"non_idempotent", next_non_idempotent},
+    {"invalid_response", next_invalid_header},  // memcached's words
+    {"not_found", next_404},
     {"off", 0},
 };
 

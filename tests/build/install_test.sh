@@ -14,7 +14,7 @@ run() {
 root=$work/root/opt/berth
 
 run install || fail "exits with $?"
-for file in sbin/berth conf/cluster.yaml conf/cluster.yaml.default conf/nginx.conf conf/mime.types conf/html/index.html \
+for file in sbin/berth conf/cluster.yaml conf/cluster.yaml.default conf/nginx.conf conf/mime.types conf/fastcgi_params conf/html/index.html \
     lib/systemd/system/berth.service; do
     [ -f "$root/$file" ] || fail "$file is missing"
 done

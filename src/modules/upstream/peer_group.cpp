@@ -365,6 +365,7 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         view.idle = idle_of(peer);
         view.fails = peer.fails;
         view.health = peer.health;
+        view.checks = peer.checks;
         view.since = peer.since;
         view.downtime = peer.downtime;
         view.requests = peer.requests;

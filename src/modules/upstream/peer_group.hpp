@@ -12,6 +12,7 @@
 
 #include "core/memory/zone.hpp"
 #include "core/result.hpp"
+#include "modules/upstream/health.hpp"
 #include "modules/upstream/parameters.hpp"
 #include "modules/upstream/roster.hpp"
 
@@ -54,6 +55,11 @@ struct SharedGroup {
     std::uint64_t queued = 0;         // requests that had to wait
     std::uint64_t lost_workers = 0;   // that ended with requests under way
     std::uint64_t lost_requests = 0;  // of those
+    // Who sends active checks: until `checks_until`, if it lives so long.
+    Owner checker;
+    std::uint64_t checker_generation = 0;
+    std::uint64_t checks_until = 0;
+    std::uint64_t checks_begun = 0;  // the generation that begin_checks() was called for last
 };
 
 // What somebody who looks at a peer sees: a copy, taken under the lock.
@@ -69,6 +75,7 @@ struct PeerView {
     std::uint32_t idle = 0;
     std::uint32_t fails = 0;
     Health health = Health::unknown;
+    CheckRecord checks;
     std::uint64_t since = 0;  // monotonic_ms(); 0: since it was configured
     std::uint64_t downtime = 0;
     std::uint64_t requests = 0;
@@ -91,6 +98,21 @@ struct GroupTotals {
     std::uint64_t lost_workers = 0;
     std::uint32_t waiting = 0;  // in queues now
     std::uint32_t workers = 0;
+};
+
+// A peer that active checks are sent to.
+struct CheckedPeer {
+    std::string name;
+    Address address;
+};
+
+// What becomes of a peer's active checks when a configuration is new.
+struct CheckRules {
+    bool on = false;
+    bool mandatory = false;   // no requests before it has passed
+    bool persistent = false;  // what an earlier generation's checks said still holds
+    std::uint32_t fails = 1;
+    std::uint32_t passes = 1;
 };
 
 class PeerGroup {
@@ -147,6 +169,20 @@ class PeerGroup {
     // Of active checks and outlier detection; see set_health(). False: nothing new.
     bool report_health(std::string_view name, Health health, std::string_view reason, std::uint64_t now,
                        std::uint64_t until = 0);
+
+    // --- active checks: one worker of all sends them
+    enum class Claim : std::uint8_t { refused, held, taken };
+    // Whether `who` is to send them until `until`; to be renewed before. Whoever had this loses it by dying,
+    // by being late, and to a younger generation.
+    Claim claim_checks(const Owner& who, std::uint64_t generation, std::uint64_t now, std::uint64_t until);
+    // By each worker before its first event; the first of a generation has an effect. Without checks, what
+    // earlier ones said of the peers is forgotten.
+    void begin_checks(std::uint64_t generation, const CheckRules& rules, std::uint64_t now);
+    // How a check went; an empty complaint: it passed. Nothing happens when `who` is not to check any more.
+    Change record_check(const Owner& who, std::string_view name, std::string_view complaint,
+                        const CheckRules& rules, std::uint64_t now);
+    // Those that may be given requests: all that are not down.
+    std::vector<CheckedPeer> checked_peers();
 
     // --- for who looks: any process that has the configuration
     std::vector<PeerView> view(std::uint64_t now);

@@ -21,6 +21,16 @@ namespace berth::upstream {
 // What active checks and the detection of outliers say of a peer.
 enum class Health : std::uint8_t { unknown, healthy, unhealthy, ejected };
 
+// What active checks saw of a peer.
+struct CheckRecord {
+    std::uint64_t total = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t last = 0;          // when the last one ended; 0: none yet
+    std::uint32_t fails_in_row = 0;  // of these and passes_in_row one is always 0
+    std::uint32_t passes_in_row = 0;
+    std::array<char, 96> complaint{};  // of the last one; NUL-terminated, empty: it passed
+};
+
 // One address. Shared by all generations that use it: what a reload keeps.
 struct PeerState {
     PeerState* next = nullptr;
@@ -48,6 +58,8 @@ struct PeerState {
     std::uint64_t since = 0;         // when it last went out or came back
     std::uint64_t warming_from = 0;  // when it came back: slow_start counts from here; 0: it is warm
     std::array<char, 96> reason{};   // why it went out; NUL-terminated
+
+    CheckRecord checks;
 
     // Totals.
     std::uint64_t requests = 0;

@@ -30,6 +30,9 @@ constexpr Metric kFailed{"berth_peer_failures_total", counter, "Attempts that fa
 constexpr Metric kAbandoned{"berth_peer_abandoned_total", counter,
                             "Attempts given up because the client left."};
 constexpr Metric kUnavailable{"berth_peer_unavailable_total", counter, "Times that the peer was taken out."};
+constexpr Metric kChecks{"berth_peer_checks_total", counter, "Active health checks that ended."};
+constexpr Metric kFailedChecks{"berth_peer_failed_checks_total", counter,
+                               "Active health checks that failed."};
 constexpr Metric kSent{"berth_peer_sent_bytes_total", counter, "Bytes sent to the peer."};
 constexpr Metric kReceived{"berth_peer_received_bytes_total", counter, "Bytes received from the peer."};
 constexpr Metric kTimes{"berth_peer_response_duration_seconds", histogram,
@@ -70,6 +73,18 @@ bool gets_requests(Condition condition) noexcept {
     return condition == Condition::up || condition == Condition::probing;
 }
 
+void write_checks(StatusWriter& out, const CheckRecord& checks, std::uint64_t now) {
+    if (checks.last == 0) return;
+    const auto part = out.object("health_checks");
+    out.value("checks", kChecks, checks.total);
+    out.value("failed", kFailedChecks, checks.failed);
+    out.number("fails_in_row", checks.fails_in_row);
+    out.number("passes_in_row", checks.passes_in_row);
+    out.number("last_seconds_ago", seconds_since(checks.last, now));
+    const std::string_view complaint = checks.complaint.data();
+    out.text("last_result", complaint.empty() ? "passed" : complaint);
+}
+
 void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
     const auto one = out.object();
     out.label("peer", peer.name);
@@ -85,6 +100,7 @@ void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
     out.value("active", kActive, peer.active);
     out.value("kept", kIdle, peer.idle);
     out.number("fails", peer.fails);
+    write_checks(out, peer.checks, now);
     out.value("requests", kRequests, peer.requests);
     {
         const auto classes = out.object("responses");

@@ -1,0 +1,68 @@
+// The module health_check of HTTP: servers of upstreams are asked whether they are well.
+#include <memory>
+#include <vector>
+
+#include "core/module.hpp"
+#include "core/time/clock.hpp"
+#include "event/process/worker.hpp"
+#include "modules/http/contexts.hpp"
+#include "modules/http/health_check/prober.hpp"
+#include "modules/http/upstreams.hpp"
+#include "modules/shared/data_block.hpp"
+#include "modules/shared/worker_local.hpp"
+
+namespace berth {
+
+namespace {
+
+using namespace http;
+
+constexpr Directive directives[] = {
+    rows::statement<take_health_check>(
+        "health_check", in_upstream, {0, kAnyNumber},
+        "[interval=TIME] [jitter=TIME] [fails=N] [passes=N] [uri=PATH] [port=N] [match=NAME] "
+        "[type=http|tcp] [mandatory] [persistent]",
+        "Asks every server of the upstream each interval (5s, and up to jitter more) whether it is well: GET "
+        "uri must be answered within the interval with 2xx or 3xx, or as match{} says; with type=tcp the "
+        "connection is enough. After fails checks that failed (1) a server gets no more requests; after "
+        "passes "
+        "(1) good ones it does. mandatory: none before the first pass; persistent: what was known holds over "
+        "a "
+        "reload. One worker of all sends the checks."),
+    data_block<take_match>(
+        "match", in_http_block, {1, 1}, "NAME { status …; header …; body …; }",
+        "What the answer to a health_check must be: status 200-399; or status ! 500; header "
+        "NAME = TEXT, != TEXT, ~ REGEX, !~ REGEX; header NAME and header ! NAME: whether it "
+        "is there; body ~ REGEX, !~ REGEX. All must hold."),
+};
+
+using Probers = std::vector<std::unique_ptr<Prober>>;
+thread_local WorkerLocal<Probers> probers;
+
+Result<void> start_worker(Worker& worker) {
+    const auto& checks = worker.cycle().conf<HealthConf>().checks;
+    Probers& own = probers.start(worker);
+    for (const auto& upstream : http_upstreams(worker.cycle()).all()) {
+        upstream::CheckRules rules;
+        for (const auto& check : checks) {
+            if (check->upstream != upstream.get()) continue;
+            rules = check->rules;
+            own.push_back(std::make_unique<Prober>(worker, *check));
+        }
+        upstream->group().begin_checks(worker.generation(), rules, monotonic_ms());
+    }
+    for (const auto& prober : own) prober->start();
+    return {};
+}
+
+void stop_worker(Worker& worker) { probers.stop(worker); }
+}  // namespace
+
+extern const Module http_health_check;
+extern const Module http_health_check = {.name = "http_health_check",
+                                         .directives = directives,
+                                         .global = conf_of<http::HealthConf>(),
+                                         .start_worker = start_worker,
+                                         .stop_worker = stop_worker};
+
+}  // namespace berth

@@ -1,0 +1,225 @@
+// One check of one peer: connect, ask, read, judge; and the pause until the next.
+#include "modules/http/health_check/probe.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "event/process/worker.hpp"
+
+namespace berth::http {
+
+namespace {
+
+constexpr std::size_t kMostHead = 32768;
+constexpr int kFirstFinal = 200;
+
+bool is_ours(int error) noexcept {
+    return error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM ||
+           error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
+}
+
+}  // namespace
+
+Probe::Probe(Worker& worker, const HealthCheck& check, const upstream::CheckedPeer& peer)
+    : OwnScope(worker.loop(), &worker.cycle()),
+      worker_(worker),
+      check_(check),
+      name_(peer.name),
+      address_(peer.address),
+      random_(static_cast<unsigned>(worker.id() * 7919 + std::hash<std::string>()(peer.name))) {
+    if (check.port != 0 && !address_.is_unix()) address_.set_port(check.port);
+    request_ = "GET " + check.uri + " HTTP/1.1\r\nHost: " + check.upstream->name() +
+               "\r\nUser-Agent: berth-health-check\r\nConnection: close\r\n\r\n";
+}
+
+Probe::~Probe() {
+    root_.destroy();
+    close();
+}
+
+void Probe::start() { root_.start(run(*this), Continuation()); }
+
+Async<void> Probe::run(Scope& scope) {
+    for (;;) {
+        begin();
+        Async<void> work = check_once(scope);
+        const Duration limit = check_.interval;
+        std::optional<std::monostate> done = co_await with_deadline(scope, limit, std::move(work));
+        finish(done.has_value());
+        const Duration rest = pause();
+        co_await sleep(scope, rest);
+    }
+}
+
+Async<void> Probe::check_once(Scope& scope) {
+    if (!connect()) co_return;
+    Wake wake = co_await connection_->writable();
+    if (wake == Wake::closed) {
+        connection_ = nullptr;
+        ours_ = true;
+        co_return;
+    }
+    const int error = ConnectionPool::connect_error(*connection_);
+    if (error != 0) {
+        fail("connect() failed", error);
+        co_return;
+    }
+    connected_ = true;
+    if (check_.type == HealthCheck::Type::tcp) co_return;
+    co_await exchange(scope);
+}
+
+// A request is shorter than any socket's buffer; one that is not taken whole is a peer that does not read.
+Async<void> Probe::exchange(Scope& scope) {
+    static_cast<void>(scope);
+    const IoResult sent = connection_->send(request_);
+    if (sent.failed() || sent.closed()) {
+        fail("send() failed", sent.error_number);
+        co_return;
+    }
+    for (;;) {
+        Wake wake = co_await connection_->readable();
+        if (wake == Wake::closed) {
+            connection_ = nullptr;
+            ours_ = true;
+            co_return;
+        }
+        if (read()) co_return;
+    }
+}
+
+void Probe::begin() {
+    started_ = loop().now();
+    connected_ = ours_ = false;
+    complaint_.clear();
+    head_.clear();
+    body_.clear();
+    in_head_ = true;
+    parser_.reset();
+    chunks_.reset();
+}
+
+bool Probe::connect() {
+    connection_ = worker_.connections().connect(address_);
+    if (connection_ != nullptr) return true;
+    fail("connect() failed", errno);
+    return false;
+}
+
+void Probe::fail(std::string_view what, int error_number) {
+    complaint_ = std::string(what) + " (" + std::strerror(error_number) + ")";
+    ours_ = is_ours(error_number);
+    if (!ours_) return;
+    worker_.log().error("upstream \"{}\": server {} could not be checked: {}", check_.upstream->name(), name_,
+                        complaint_);
+}
+
+void Probe::close() noexcept {
+    if (connection_ != nullptr) connection_->close();
+    connection_ = nullptr;
+}
+
+bool Probe::read() {
+    std::array<char, 8192> bytes;
+    while (connection_->maybe_readable()) {
+        const IoResult result = connection_->recv(bytes);
+        if (result.would_block()) return false;
+        if (result.failed()) return fail("recv() failed", result.error_number), true;
+        if (result.closed()) {
+            if (!in_head_) return read_body({}, true);
+            return complaint_ = "the connection was closed without an answer", true;
+        }
+        const std::string_view some(bytes.data(), result.bytes);
+        if (!in_head_) {
+            if (read_body(some, false)) return true;
+            continue;
+        }
+        head_ += some;
+        if (read_head()) return true;
+    }
+    return false;
+}
+
+bool Probe::read_head() {
+    for (;;) {
+        const ResponseParser::Status status = parser_.feed(head_);
+        if (status == ResponseParser::Status::error) {
+            return complaint_ = "invalid answer: " + std::string(parser_.refusal().words), true;
+        }
+        if (status == ResponseParser::Status::more) {
+            if (head_.size() < kMostHead) return false;
+            return complaint_ = "the head of the answer is too large", true;
+        }
+        if (parser_.head().status >= kFirstFinal) break;
+        head_.erase(0, parser_.consumed());
+        parser_.reset();
+    }
+    in_head_ = false;
+    if (!check_.match->wants_body()) return judge();
+    framing_ = response_framing(parser_.head(), head_, Method::get);
+    if (framing_.kind == ResponseFraming::Kind::error) {
+        return complaint_ = "invalid answer: " + std::string(framing_.refusal.words), true;
+    }
+    const std::string rest = head_.substr(parser_.consumed());
+    return read_body(rest, false);
+}
+
+bool Probe::read_body(std::string_view bytes, bool ended) {
+    using Kind = ResponseFraming::Kind;
+    bool complete = framing_.kind == Kind::none || (ended && framing_.kind == Kind::until_close);
+    if (framing_.kind == Kind::chunked) {
+        while (!bytes.empty() && !complete) {
+            const ChunkedDecoder::Step step = chunks_.next(bytes);
+            if (step.status == ChunkedDecoder::Status::error) {
+                return complaint_ = "invalid answer: its chunks are broken", true;
+            }
+            complete = step.status == ChunkedDecoder::Status::done;
+            body_ += step.data;
+            bytes.remove_prefix(step.consumed);
+        }
+    } else {
+        body_ += bytes;
+    }
+    if (framing_.kind == Kind::content_length && body_.size() >= framing_.length) {
+        body_.resize(static_cast<std::size_t>(framing_.length));
+        complete = true;
+    }
+    if (complete || body_.size() >= kMostBody) {
+        body_.resize(std::min(body_.size(), kMostBody));
+        return judge();
+    }
+    if (ended) complaint_ = "the answer was cut off";
+    return ended;
+}
+
+bool Probe::judge() {
+    complaint_ = check_.match->complaint(parser_.head(), head_, body_);
+    return true;
+}
+
+void Probe::finish(bool in_time) {
+    if (!in_time) complaint_ = connected_ ? "no answer in time" : "connecting timed out";
+    close();
+    if (ours_) return;
+    const upstream::Owner owner{&worker_.row().id, worker_.id()};
+    const auto now = static_cast<std::uint64_t>(loop().now().time_since_epoch().count());
+    const upstream::Change change =
+        check_.upstream->group().record_check(owner, name_, complaint_, check_.rules, now);
+    if (change == upstream::Change::came_back) {
+        worker_.log().notice("upstream \"{}\": server {} is healthy", check_.upstream->name(), name_);
+    } else if (change == upstream::Change::taken_out) {
+        worker_.log().warn("upstream \"{}\": server {} is unhealthy: {}", check_.upstream->name(), name_,
+                           complaint_);
+    }
+}
+
+Duration Probe::pause() {
+    std::uniform_int_distribution<std::int64_t> chance(0, check_.jitter.count());
+    const Duration passed = loop().now() - started_;
+    // Never at once: also a clock that jumped must not make a busy loop.
+    return std::max<Duration>(check_.interval + Duration(chance(random_)) - passed, Duration(1));
+}
+
+}  // namespace berth::http

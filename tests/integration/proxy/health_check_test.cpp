@@ -1,0 +1,141 @@
+// Active health checks against real backends: hung, wrong, gone, and back; one prober for all workers.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <csignal>
+#include <string>
+
+#include "tests/integration/support/backend.hpp"
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/load.hpp"
+#include "tests/integration/support/server.hpp"
+
+namespace berth::test {
+namespace {
+
+std::string server_line(const Backend& backend) {
+    return "server 127.0.0.1:" + std::to_string(backend.port()) + "; ";
+}
+
+std::string config(std::string_view servers, std::string_view check, std::string_view in_http = {},
+                   int workers = 1) {
+    return "worker_processes " + std::to_string(workers) + "; http { access_log off; " +
+           std::string(in_http) + " upstream b { " + std::string(servers) + " health_check " +
+           std::string(check) +
+           "; } server { listen 127.0.0.1:{port}; location = /status { status; } location / { proxy_pass "
+           "http://b; } } }";
+}
+
+// Answers, or accepts and says nothing, as it is told.
+struct Moody {
+    std::atomic<bool> hung{false};
+    std::string body = "well";
+    Backend backend{[this](BackendConnection& connection, const BackendRequest&) {
+        if (hung) {
+            connection.wait_closed();
+        } else {
+            connection.send(answer(body, "X-State: fine\r\n"));
+        }
+    }};
+};
+
+TEST(HealthCheck, AHungBackendIsTakenOutAndComesBack) {
+    Moody first;
+    Moody second;
+    second.body = "second";
+    Server server(config(server_line(first.backend) + server_line(second.backend),
+                         "interval=200ms fails=2 uri=/health"));
+    EXPECT_TRUE(eventually([&] { return first.backend.requests() > 0 && second.backend.requests() > 0; }));
+    first.hung = true;
+    const std::string name = "server 127.0.0.1:" + std::to_string(first.backend.port());
+    ASSERT_TRUE(server.wait_log(name + " is unhealthy: no answer in time"));
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(fetch(server.port(), "/").body, "second");
+    const std::string status = fetch(server.port(), "/status?format=json").body;
+    EXPECT_NE(status.find("\"unhealthy\""), std::string::npos) << status;
+    EXPECT_NE(status.find("health check: no answer in time"), std::string::npos) << status;
+    first.hung = false;
+    ASSERT_TRUE(server.wait_log(name + " is healthy"));
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "well"; }));
+}
+
+TEST(HealthCheck, OneWorkerChecksAndAnotherGoesOnWhenItIsKilled) {
+    Moody moody;
+    Server server(config(server_line(moody.backend), "interval=100ms", {}, 3));
+    const std::string_view takes = "checks its servers from now on";
+    ASSERT_TRUE(server.wait_log(takes, 1));
+    EXPECT_TRUE(eventually([&] { return moody.backend.requests() >= 20; }));
+    EXPECT_EQ(occurrences(server.error_log(), takes), 1U) << server.error_log();
+    // The line names the process: "… [notice] PID#TID: …".
+    const std::string log = server.error_log();
+    const std::size_t line = log.rfind("[notice] ", log.find(takes)) + 9;
+    const pid_t prober = std::stoi(log.substr(line));
+    ASSERT_TRUE(alive(prober));
+    ::kill(prober, SIGKILL);
+    ASSERT_TRUE(server.wait_log(takes, 2));
+    const std::size_t before = moody.backend.requests();
+    EXPECT_TRUE(eventually([&] { return moody.backend.requests() >= before + 10; }));
+    EXPECT_EQ(occurrences(server.error_log(), takes), 2U) << server.error_log();
+}
+
+TEST(HealthCheck, TheAnswerMustMatch) {
+    Moody moody;
+    const std::string match =
+        "match good { status 200-299; header X-State = fine; header ! X-Bad; body ~ \"^well$\"; } ";
+    Server good(config(server_line(moody.backend), "interval=1s match=good mandatory", match));
+    EXPECT_TRUE(good.wait_log("is healthy"));
+    EXPECT_EQ(fetch(good.port(), "/").body, "well");
+
+    const std::string other = "match good { status 200; body ~ \"ill\"; } ";
+    Server bad(config(server_line(moody.backend), "interval=100ms match=good", other));
+    EXPECT_TRUE(bad.wait_log("is unhealthy: the body does not match \"ill\""));
+    EXPECT_EQ(fetch(bad.port(), "/").status, 502);
+}
+
+TEST(HealthCheck, MandatoryMeansNoRequestBeforeTheFirstPass) {
+    Moody moody;
+    moody.hung = true;
+    Server server(config(server_line(moody.backend), "interval=500ms mandatory"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 502);
+    moody.hung = false;
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    EXPECT_EQ(fetch(server.port(), "/").body, "well");
+}
+
+TEST(HealthCheck, WithTcpAConnectionIsEnough) {
+    Moody moody;
+    moody.hung = true;
+    Server server(config(server_line(moody.backend), "interval=500ms type=tcp mandatory"));
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    moody.backend.stop();
+    ASSERT_TRUE(server.wait_log("is unhealthy: connect() failed (Connection refused)"));
+    moody.backend.start();
+    ASSERT_TRUE(server.wait_log("is healthy", 2));
+}
+
+TEST(HealthCheck, AReloadWithoutChecksForgetsWhatTheySaid) {
+    Moody moody;
+    const std::string match = "match good { body ~ \"ill\"; } ";
+    Server server(config(server_line(moody.backend), "interval=100ms match=good", match));
+    ASSERT_TRUE(server.wait_log("is unhealthy"));
+    server.set_config("worker_processes 1; http { access_log off; upstream b { " +
+                      server_line(moody.backend) +
+                      "} server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; } } }");
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "well"; }));
+}
+
+TEST(HealthCheck, MistakesAreExplained) {
+    Moody moody;
+    ServerOptions off;
+    off.start = false;
+    Server server(config(server_line(moody.backend), "intervall=1s match=none", "match m { stat 200; } "),
+                  off);
+    const RunResult result = server.command({"-t"});
+    EXPECT_NE(result.code, 0);
+    EXPECT_NE(result.err.find("did you mean \"interval\"?"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("unknown test \"stat\" in \"match\""), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("no match{} is called \"none\""), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace berth::test

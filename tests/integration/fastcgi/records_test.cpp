@@ -117,6 +117,17 @@ TEST(Fastcgi, BytesBeyondTheLengthAreLeftOut) {
     EXPECT_TRUE(response.complete);
 }
 
+TEST(Fastcgi, VariablesSayWhereTo) {
+    const auto backend = application(output("X: y\r\n\r\nbody") + end(), 4096, false);
+    const std::string address = "127.0.0.1:" + std::to_string(backend->port());
+    Server server("http { upstream app { server " + address +
+                  "; } server { listen 127.0.0.1:{port}; location / { fastcgi_pass $arg_to; } } }");
+    EXPECT_EQ(fetch(server.port(), "/?to=app").body, "body");
+    EXPECT_EQ(fetch(server.port(), "/?to=" + address).body, "body");
+    EXPECT_EQ(fetch(server.port(), "/?to=nowhere.invalid:1").status, 502);
+    EXPECT_TRUE(server.wait_log("is neither an upstream nor an address"));
+}
+
 TEST(Fastcgi, WrongDirectivesAreExplained) {
     for (const auto& [text, words] : {
              std::pair{"fastcgi_split_path_info ^(.+)$;", "must have two groups, it has 1"},

@@ -64,6 +64,8 @@ bool HandoffReceiver::open(Message& message, const NewConnection& connection) {
         opened->set_session(std::move(session));
     } else {
         count(served.counters->dropped);
+        worker_.log().warn("a connection to {} was closed: nobody serves it",
+                           served.listener->address().to_text());
         opened->close();
     }
     if (asked == HandoffState::Asked::soon) tell_later();

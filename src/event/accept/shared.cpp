@@ -154,6 +154,8 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
         std::unique_ptr<Session> session = listener_.make_session(*connection);
         if (session == nullptr) {
             count(counters_.refused);
+            worker_.log().warn("a connection to {} was closed: nobody serves it",
+                               listener_.address().to_text());
             return connection->close();
         }
         connection->set_session(std::move(session));

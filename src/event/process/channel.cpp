@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint16_t kVersion = 1;
 // Read in one go, before the loop's other work has its turn: so many times so many.
+constexpr Duration kCrowded{10};  // until descriptors on their way may have arrived
 constexpr unsigned kBatch = 16;
 constexpr std::size_t kAtOnce = 4;
 
@@ -80,7 +81,8 @@ Channel::Channel(EventLoop& loop, FileDescriptor end, Callback<Message&> message
       message_(message),
       closed_(closed),
       watcher_(Callback<Readiness>::to<&Channel::on_ready>(*this), fd_.get()),
-      more_(Callback<>::to<&Channel::read_some>(*this)) {}
+      more_(Callback<>::to<&Channel::read_some>(*this)),
+      again_(Callback<>::to<&Channel::flush>(*this)) {}
 
 Result<void> Channel::start() { return loop_.watch(watcher_, Trigger::edge); }
 
@@ -91,9 +93,10 @@ bool Channel::send(MessageType type, std::string_view payload, int fd) {
     std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
     bytes += payload;
     if (!queue_.empty()) flush();
+    Sent sent = Sent::full;
     if (queue_.empty()) {
-        const Sent sent = transmit(bytes, fd);
-        if (sent != Sent::full) return sent == Sent::yes;
+        sent = transmit(bytes, fd);
+        if (sent == Sent::yes || sent == Sent::failed) return sent == Sent::yes;
     }
     Packet packet{std::move(bytes), FileDescriptor()};
     if (fd >= 0) {
@@ -102,8 +105,13 @@ bool Channel::send(MessageType type, std::string_view payload, int fd) {
         packet.fd = *std::move(copy);
     }
     queue_.push_back(std::move(packet));
-    watcher_.rearm_write();
+    if (queue_.size() == 1) wait_for_room(sent);
     return true;
+}
+
+void Channel::wait_for_room(Sent why) {
+    if (why == Sent::full) return watcher_.rearm_write();
+    again_.start(loop_, kCrowded);
 }
 
 Channel::Sent Channel::transmit(std::string_view bytes, int fd) {
@@ -124,10 +132,9 @@ Channel::Sent Channel::transmit(std::string_view bytes, int fd) {
     while (true) {
         if (::sendmsg(fd_.get(), &header, MSG_NOSIGNAL) >= 0) return Sent::yes;
         if (errno == EINTR) continue;
-        // ETOOMANYREFS: too many descriptors in flight, until the other end reads some.
-        const bool later =
-            errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
-        return later ? Sent::full : Sent::failed;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::full;
+        // ETOOMANYREFS: too many descriptors of this user are in flight, to whomever (unix(7)).
+        return errno == ENOBUFS || errno == ETOOMANYREFS ? Sent::crowded : Sent::failed;
     }
 }
 
@@ -193,7 +200,7 @@ void Channel::flush() {
     while (fd_ && !queue_.empty()) {
         const Packet& packet = queue_.front();
         const Sent sent = transmit(packet.bytes, packet.fd.get());
-        if (sent == Sent::full) return watcher_.rearm_write();
+        if (sent == Sent::full || sent == Sent::crowded) return wait_for_room(sent);
         queue_.pop_front();
         if (sent == Sent::failed) return;  // reading tells that the other end is gone
     }
@@ -207,6 +214,7 @@ void Channel::lost() {
 void Channel::close() noexcept {
     watcher_.unwatch();
     more_.cancel();
+    again_.stop();
     fd_.reset();
     queue_.clear();
 }

@@ -71,13 +71,15 @@ class Channel {
         std::string bytes;
         FileDescriptor fd;
     };
-    enum class Sent : std::uint8_t { yes, full, failed };
+    // crowded: the kernel has no room for more descriptors on their way, and will not say when it has.
+    enum class Sent : std::uint8_t { yes, full, crowded, failed };
 
     Sent transmit(std::string_view bytes, int fd);
     void on_ready(Readiness readiness);
     bool receive();
     void deliver(std::string_view bytes, FileDescriptor fd, int flags);
     void flush();
+    void wait_for_room(Sent why);
     void read_some();
     void lost();
 
@@ -90,6 +92,7 @@ class Channel {
     std::uint64_t lost_descriptors_ = 0;
     Watcher watcher_;
     Task more_;
+    Timer again_;
 };
 
 }  // namespace berth

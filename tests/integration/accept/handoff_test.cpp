@@ -179,9 +179,15 @@ TEST(HandoffTest, WhenAFrozenWorkerIsKilledItsConnectionIsServedByAnother) {
     }
 }
 
+std::size_t descriptors_of(pid_t pid) {
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
 TEST(HandoffTest, AFullWorkersConnectionsGoToOthersAndAreCounted) {
     Server server(config(2, "worker_connections 8;"));
     const std::vector<pid_t> workers = serving(server, 2);
+    const std::size_t before[] = {descriptors_of(workers[0]), descriptors_of(workers[1])};
     // Half a request each: they are not idle, so nothing makes room.
     std::vector<Client> held;
     for (int i = 0; i < 16; ++i) {
@@ -189,6 +195,9 @@ TEST(HandoffTest, AFullWorkersConnectionsGoToOthersAndAreCounted) {
         ASSERT_TRUE(held.back().send("GET / HTTP/1.1\r\nHost: a\r\n"));
     }
     // All slots are taken: these wait.
+    ASSERT_TRUE(eventually([&] {
+        return descriptors_of(workers[0]) >= before[0] + 8 && descriptors_of(workers[1]) >= before[1] + 8;
+    }));
     std::vector<Client> more = ask(server, 3);
     ASSERT_TRUE(server.wait_log("worker_connections are not enough"));
     EXPECT_EQ(answered(more), 0U);

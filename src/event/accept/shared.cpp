@@ -42,7 +42,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
           watcher_(Callback<Readiness>::to<&SharedStrategy::on_ready>(*this), socket),
           again_(Callback<>::to<&SharedStrategy::on_again>(*this)),
           retry_(Callback<>::to<&SharedStrategy::on_retry>(*this)) {}
-    ~SharedStrategy() { leave_turn(); }
+    ~SharedStrategy() override { leave_turn(); }
 
     void arm() override {
         armed_ = true;

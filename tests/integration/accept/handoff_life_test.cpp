@@ -18,10 +18,11 @@ unsigned long_run(unsigned shortly, unsigned long_one) {
 }
 
 std::string config(std::string_view strategy, unsigned workers = 2) {
-    // Some old workers here are stopped: a reload need not wait for them for long. Those that are killed again
-    // and again are replaced at once.
+    // Some old workers here are stopped: a reload need not wait for them for long. Those that are killed
+    // again and again are replaced at once.
     return "worker_processes " + std::to_string(workers) +
-           ";\nworker_switch_timeout 100ms;\nworker_respawn_delay 0 max=1ms;\nevents { accept_strategy " + std::string(strategy) +
+           ";\nworker_switch_timeout 100ms;\nworker_respawn_delay 0 max=1ms;\nevents { accept_strategy " +
+           std::string(strategy) +
            "; }\nhttp { server { listen 127.0.0.1:{port}; location / { return 200 hello; } } }\n";
 }
 

@@ -266,36 +266,35 @@ void make_sockets(Loader& loader, HttpBlock& http) {
         });
     }
     http.listens = std::move(ordered);
-});
-Listening& listening = loader.cycle().own<Listening>();
-for (const ListenRequest& request : http.listens) {
-    if (!request.address.specified()) continue;  // was reported
-    const Address at = socket_address(request, http.listens);
-    const bool describes_socket = request.has_options && at == request.address;
-    Result<Listening::Entry*> entry =
-        listening.add(at, describes_socket ? &request.options : nullptr, open_http1, request.at);
-    if (!entry) {
-        loader.error(request.at, entry.error().message);
-        continue;
+    Listening& listening = loader.cycle().own<Listening>();
+    for (const ListenRequest& request : http.listens) {
+        if (!request.address.specified()) continue;  // was reported
+        const Address at = socket_address(request, http.listens);
+        const bool describes_socket = request.has_options && at == request.address;
+        Result<Listening::Entry*> entry =
+            listening.add(at, describes_socket ? &request.options : nullptr, open_http1, request.at);
+        if (!entry) {
+            loader.error(request.at, entry.error().message);
+            continue;
+        }
+        auto* hosts = static_cast<VirtualHosts*>((*entry)->user);
+        if (hosts == nullptr) {
+            hosts = loader.arena().create<VirtualHosts>();
+            hosts->http = http.conf;
+            hosts->cycle = &loader.cycle();
+            hosts->at(at);
+            (*entry)->user = hosts;
+            (*entry)->scheme = "http";
+        }
+        (*entry)->proxy_protocol |= request.options.proxy_protocol;
+        AddressServers& servers = hosts->at(request.address);
+        servers.proxy_protocol |= request.options.proxy_protocol;
+        servers.add(*request.server, request.default_server, loader);
     }
-    auto* hosts = static_cast<VirtualHosts*>((*entry)->user);
-    if (hosts == nullptr) {
-        hosts = loader.arena().create<VirtualHosts>();
-        hosts->http = http.conf;
-        hosts->cycle = &loader.cycle();
-        hosts->at(at);
-        (*entry)->user = hosts;
-        (*entry)->scheme = "http";
+    for (Listening::Entry& entry : listening.entries) {
+        if (entry.open != open_http1) continue;
+        static_cast<VirtualHosts*>(entry.user)->complete();
     }
-    (*entry)->proxy_protocol |= request.options.proxy_protocol;
-    AddressServers& servers = hosts->at(request.address);
-    servers.proxy_protocol |= request.options.proxy_protocol;
-    servers.add(*request.server, request.default_server, loader);
-}
-for (Listening::Entry& entry : listening.entries) {
-    if (entry.open != open_http1) continue;
-    static_cast<VirtualHosts*>(entry.user)->complete();
-}
 }
 
 }  // namespace berth::http

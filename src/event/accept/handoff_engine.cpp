@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "event/accept/accept_error.hpp"
+
 namespace berth {
 
 namespace {
@@ -15,24 +17,6 @@ constexpr unsigned kBatch = 64;
 constexpr Duration kAgain{100};
 // With ip_hash: how long a connection waits for its own worker to have room, before it goes to another one.
 constexpr Duration kPatience{500};
-
-// Errors of the connection, which Linux tells the one who accepts it (accept(2)); the next one is another.
-bool is_about_connection(int error_number) {
-    switch (error_number) {
-        case EINTR:
-        case ECONNABORTED:
-        case ENETDOWN:
-        case EPROTO:
-        case ENOPROTOOPT:
-        case EHOSTDOWN:
-        case ENONET:
-        case EHOSTUNREACH:
-        case EOPNOTSUPP:
-        case ENETUNREACH:
-        case EPERM: return true;
-        default: return false;
-    }
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "event/accept/accept_error.hpp"
 #include "event/accept/accept_strategy.hpp"
 #include "event/accept/turn.hpp"
 #include "event/events_module.hpp"
@@ -162,23 +163,8 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     }
 
     Taken failed(int error_number) {
-        switch (error_number) {
-            case EAGAIN: return Taken::nothing;
-            case EINTR:
-            case ECONNABORTED:
-                // The client was gone before it was served; the next one is not (accept(2)).
-            // Errors of the connection, which Linux tells the one who accepts it (accept(2)).
-            case ENETDOWN:
-            case EPROTO:
-            case ENOPROTOOPT:
-            case EHOSTDOWN:
-            case ENONET:
-            case EHOSTUNREACH:
-            case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: return Taken::connection;
-            default: break;
-        }
+        if (error_number == EAGAIN) return Taken::nothing;
+        if (is_about_connection(error_number)) return Taken::connection;
         count(counters_.failures);
         worker_.log().crit("{}",
                            system_error("accept4", listener_.address().to_text(), error_number).message);

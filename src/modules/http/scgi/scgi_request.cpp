@@ -16,9 +16,6 @@ bool append_scgi_param(std::string& out, std::string_view name, std::string_view
     return true;
 }
 
-ScgiRequest::ScgiRequest(Request& request, const ScgiConf& conf)
-    : request_(request), conf_(conf), answer_(CgiAnswer::StatusLine::allowed) {}
-
 // CONTENT_LENGTH is first, and SCGI 1 is among them.
 bool ScgiRequest::write_request(Request& request, SentBody body, Chain& out) {
     std::string params;
@@ -28,11 +25,5 @@ bool ScgiRequest::write_request(Request& request, SentBody body, Chain& out) {
     if (body == SentBody::complete) out.append_chain(request.body().chain(request));
     return true;
 }
-
-void ScgiRequest::frame_body(Request& request, std::string_view piece, Chain& out) {
-    if (!piece.empty()) out.append_text(request.arena(), piece);
-}
-
-bool ScgiRequest::can_stream(const Request& request) const { return knows_length(request); }
 
 }  // namespace berth::http

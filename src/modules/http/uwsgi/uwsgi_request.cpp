@@ -30,9 +30,6 @@ bool append_uwsgi_param(std::string& out, std::string_view name, std::string_vie
     return true;
 }
 
-UwsgiRequest::UwsgiRequest(Request& request, const UwsgiConf& conf)
-    : request_(request), conf_(conf), answer_(CgiAnswer::StatusLine::allowed) {}
-
 bool UwsgiRequest::write_request(Request& request, SentBody body, Chain& out) {
     std::string params;
     if (!write_params(request, conf_, body, {}, append_uwsgi_param, params)) return false;
@@ -48,11 +45,5 @@ bool UwsgiRequest::write_request(Request& request, SentBody body, Chain& out) {
     if (body == SentBody::complete) out.append_chain(request.body().chain(request));
     return true;
 }
-
-void UwsgiRequest::frame_body(Request& request, std::string_view piece, Chain& out) {
-    if (!piece.empty()) out.append_text(request.arena(), piece);
-}
-
-bool UwsgiRequest::can_stream(const Request& request) const { return knows_length(request); }
 
 }  // namespace berth::http

@@ -229,8 +229,9 @@ Async<Result<void>> write_on_pool(Scope& scope, ThreadPool& pool, std::unique_pt
 }
 
 Async<WrittenBytes> write_on_pool_and_return(Scope& scope, ThreadPool& pool, std::unique_ptr<WriteJob> job) {
-    std::unique_ptr<WriteJob> done = co_await pool.perform(scope, std::move(job));
-    if (done == nullptr) co_return WrittenBytes(FileBytes(), EAGAIN);
+    std::unique_ptr<WriteJob> refused;
+    std::unique_ptr<WriteJob> done = co_await pool.perform(scope, std::move(job), refused);
+    if (done == nullptr) co_return WrittenBytes(refused->take(), EAGAIN);
     co_return WrittenBytes(done->take(), done->error());
 }
 

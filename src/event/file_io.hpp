@@ -59,8 +59,8 @@ struct TempFile {
 Async<Result<TempFile>> create_temp_file(Scope& scope, ThreadPool& pool, std::string_view directory,
                                          bool named = false);
 
-// The same for bytes that are needed if they could not be written: they come back, unless the pool's queue is
-// full (EAGAIN).
+// The same for bytes that are needed if they could not be written: they come back, also when the pool's queue
+// is full (EAGAIN).
 struct WrittenBytes {
     WrittenBytes(FileBytes back, int error) noexcept : bytes(std::move(back)), error_number(error) {}
 

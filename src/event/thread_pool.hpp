@@ -59,6 +59,12 @@ class ThreadPool {
         return JobWait<J>(*this, scope.loop(), std::move(job));
     }
 
+    // The same; a job for which there is no room comes back through `refused`, which outlives the wait.
+    template <class J>
+    JobWait<J> perform(Scope& scope, std::unique_ptr<J> job, std::unique_ptr<J>& refused) noexcept {
+        return JobWait<J>(*this, scope.loop(), std::move(job), &refused);
+    }
+
     // Fire and forget: the job frees itself on the loop. False when the queue is full; the job is destroyed
     // then.
     bool submit(EventLoop& loop, std::unique_ptr<Job> job);
@@ -89,8 +95,9 @@ class ThreadPool {
 template <class J>
 class JobWait {
  public:
-    JobWait(ThreadPool& pool, EventLoop& loop, std::unique_ptr<J> job) noexcept
-        : pool_(pool), loop_(loop), job_(std::move(job)) {}
+    JobWait(ThreadPool& pool, EventLoop& loop, std::unique_ptr<J> job,
+            std::unique_ptr<J>* refused = nullptr) noexcept
+        : pool_(pool), loop_(loop), job_(std::move(job)), refused_(refused) {}
     JobWait(const JobWait&) = delete;
     JobWait& operator=(const JobWait&) = delete;
     ~JobWait() {
@@ -103,8 +110,10 @@ class JobWait {
     bool await_suspend(std::coroutine_handle<> waiting) {
         waiting_ = waiting;
         running_ = pool_.enqueue(*job_, loop_, Callback<>(&finished, this));
-        if (!running_) job_.reset();
-        return running_;
+        if (running_) return true;
+        std::unique_ptr<J> job = std::move(job_);
+        if (refused_ != nullptr) *refused_ = std::move(job);
+        return false;
     }
     std::unique_ptr<J> await_resume() noexcept { return std::move(job_); }
 
@@ -118,6 +127,7 @@ class JobWait {
     ThreadPool& pool_;
     EventLoop& loop_;
     std::unique_ptr<J> job_;
+    std::unique_ptr<J>* refused_;
     std::coroutine_handle<> waiting_;
     bool running_ = false;
 };

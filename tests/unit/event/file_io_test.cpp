@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -54,6 +55,17 @@ TEST_P(FileIoTest, OpensAndSaysWhatItIs) {
     // Known to the kernel now: no pool, no frame.
     Async<Result<OpenedFile>> again = open_file(scope_, pool_, path);
     EXPECT_TRUE(finish(std::move(again)).ok());
+}
+
+TEST_P(FileIoTest, BytesThatNobodyCouldWriteComeBack) {
+    const FileDescriptor fd(::open(file("b", "").c_str(), O_RDWR | O_CLOEXEC));
+    IoBuffer buffer = BufferPool::take(4096);
+    std::ranges::copy(std::string_view("hello"), buffer.data());
+    pool_.stop();
+    const WrittenBytes written =
+        finish(write_and_return(scope_, pool_, fd.get(), FileBytes(std::move(buffer), 5), 0));
+    EXPECT_EQ(written.error_number, EAGAIN);
+    EXPECT_EQ(written.bytes.text(), "hello");
 }
 
 TEST_P(FileIoTest, WithoutACacheThePoolOpens) {

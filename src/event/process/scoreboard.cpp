@@ -32,8 +32,8 @@ static_assert(sizeof(ListenerCounters) == 2 * 64, "a new counter belongs to one 
 
 constexpr RowMember kRowSums[] = {&ScoreboardRow::evicted,           &ScoreboardRow::drain_closed,
                                   &ScoreboardRow::bad_proxy_headers, &ScoreboardRow::slow_bodies,
-                                  &ScoreboardRow::shutdown_closed,   &ScoreboardRow::loop_turns,
-                                  &ScoreboardRow::empty_turns};
+                                  &ScoreboardRow::unwritten_bodies,  &ScoreboardRow::shutdown_closed,
+                                  &ScoreboardRow::loop_turns,        &ScoreboardRow::empty_turns};
 constexpr RowMember kRowGauges[] = {&ScoreboardRow::id,         &ScoreboardRow::generation,
                                     &ScoreboardRow::started_ms, &ScoreboardRow::restarts,
                                     &ScoreboardRow::open,       &ScoreboardRow::idle};

@@ -113,6 +113,7 @@ struct ScoreboardRow {
     SharedCounter drain_closed;       // idle ones closed at the end of worker_idle_drain
     SharedCounter bad_proxy_headers;  // connections closed because of one
     SharedCounter slow_bodies;        // requests given up because of client_body_min_rate
+    SharedCounter unwritten_bodies;   // requests refused: their body could not be written to a temporary file
     SharedCounter shutdown_closed;    // closed by worker_shutdown_timeout with work under way
     SharedCounter loop_turns;
     SharedCounter empty_turns;

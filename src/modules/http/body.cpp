@@ -14,11 +14,25 @@
 
 namespace berth::http {
 
+namespace {
+
+constexpr int kInternal = 500;
+
+Error unwritten(Request& request, const Error& error) {
+    count(request.worker().row().unwritten_bodies);
+    request.log_at(LogLevel::crit, "a request body could not be written to its temporary file: {}",
+                   error.message);
+    return Error(error.message, kInternal);
+}
+
+}  // namespace
+
 RequestBody::~RequestBody() {
     if (!path_.empty() && !keep_file_) unlink(path_.c_str());
 }
 
 Async<Result<void>> RequestBody::read(Request& request) {
+    if (spent_) request.log_at(LogLevel::error, "{}", failed_->message);
     if (failed_) return Result<void>(*failed_);
     if (complete_) return Result<void>();
     const BodyInFile in_file = *request.conf<LocationConf>().client_body_in_file_only;
@@ -28,6 +42,11 @@ Async<Result<void>> RequestBody::read(Request& request) {
         return Result<void>();
     }
     return collect(request);
+}
+
+void RequestBody::spend() {
+    if (std::exchange(spent_, true)) return;
+    failed_ = Error("a part of the request body was passed on already", kInternal);
 }
 
 Async<Result<void>> RequestBody::collect(Request& request) {
@@ -76,10 +95,7 @@ Async<Result<void>> RequestBody::append(Request& request, std::string_view bytes
     const auto offset = static_cast<off_t>(in_file_);
     ThreadPool& pool = *request.worker().thread_pool();
     Result<void> written = co_await write_file(request, pool, file_.get(), std::move(copy), offset);
-    if (!written) {
-        request.log_at(LogLevel::crit, "writing a request body failed: {}", written.error().message);
-        co_return Error(written.error().message, 500);
-    }
+    if (!written) co_return unwritten(request, written.error());
     in_file_ += bytes.size();
     size_ += bytes.size();
     co_return Result<void>();
@@ -91,10 +107,7 @@ Async<Result<void>> RequestBody::spill(Request& request) {
     const bool named = *conf.client_body_in_file_only != BodyInFile::off;
     ThreadPool& pool = *request.worker().thread_pool();
     Result<TempFile> file = co_await create_temp_file(request, pool, conf.temp_folder, named);
-    if (!file) {
-        request.log_at(LogLevel::crit, "a request body needs a temporary file: {}", file.error().message);
-        co_return Error(file.error().message, 500);
-    }
+    if (!file) co_return unwritten(request, file.error());
     file_ = std::move(file->fd);
     path_ = std::move(file->path);
     if (in_memory_ == 0) co_return Result<void>();
@@ -103,10 +116,7 @@ Async<Result<void>> RequestBody::spill(Request& request) {
     bytes.size = in_memory_;
     in_file_ = std::exchange(in_memory_, 0);
     Result<void> written = co_await write_file(request, pool, file_.get(), std::move(bytes), 0);
-    if (!written) {
-        request.log_at(LogLevel::crit, "writing a request body failed: {}", written.error().message);
-        co_return Error(written.error().message, 500);
-    }
+    if (!written) co_return unwritten(request, written.error());
     co_return Result<void>();
 }
 

@@ -29,6 +29,10 @@ class RequestBody {
     Async<Result<void>> read(Request& request);
 
     bool complete() const noexcept { return complete_; }
+    // Parts of it were taken from the stream past this object: it can never be complete here, and read()
+    // fails.
+    void spend();
+    bool spent() const noexcept { return spent_; }
     std::uint64_t size() const noexcept { return size_; }
     bool in_file() const noexcept { return static_cast<bool>(file_); }
     int file() const noexcept { return file_.get(); }
@@ -54,6 +58,7 @@ class RequestBody {
     std::string path_;
     bool keep_file_ = false;
     bool complete_ = false;
+    bool spent_ = false;
     std::optional<Error> failed_;  // a part is missing: it stays so, whoever asks again
 };
 

@@ -108,6 +108,9 @@ constexpr Metric kBadProxy{"berth_connections_bad_proxy_header_total", counter,
                            "Connections closed because of their PROXY header."};
 constexpr Metric kSlowBodies{"berth_requests_slow_body_total", counter,
                              "Requests given up because of client_body_min_rate."};
+constexpr Metric kUnwrittenBodies{
+    "berth_requests_unwritten_body_total", counter,
+    "Requests refused because their body could not be written to a temporary file."};
 struct NamedMetric {
     const char* name;
     Metric metric;
@@ -244,6 +247,7 @@ void write_connections(StatusWriter& out, const Counts& workers) {
     out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed);
     out.value("bad_proxy_headers", kBadProxy, workers.bad_proxy_headers);
     out.value("slow_bodies", kSlowBodies, workers.slow_bodies);
+    out.value("unwritten_bodies", kUnwrittenBodies, workers.unwritten_bodies);
 }
 
 void write_proxy(StatusWriter& out, const Counts& workers) {

@@ -32,6 +32,7 @@ void Counts::add(const Counts& other) {
     shutdown_closed += other.shutdown_closed;
     bad_proxy_headers += other.bad_proxy_headers;
     slow_bodies += other.slow_bodies;
+    unwritten_bodies += other.unwritten_bodies;
     for (std::size_t i = 0; i < proxy.size(); ++i) proxy[i] += other.proxy[i];
 }
 
@@ -127,6 +128,7 @@ Counts Snapshot::counts_of(const ScoreboardRow& row) const {
     counts.shutdown_closed = value_of(row.shutdown_closed);
     counts.bad_proxy_headers = value_of(row.bad_proxy_headers);
     counts.slow_bodies = value_of(row.slow_bodies);
+    counts.unwritten_bodies = value_of(row.unwritten_bodies);
     const ProxyCounters& proxy = row.proxy;
     counts.proxy = {value_of(proxy.retries),          value_of(proxy.retries_refused),
                     value_of(proxy.broken_answers),   value_of(proxy.client_aborts),

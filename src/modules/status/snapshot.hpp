@@ -33,6 +33,7 @@ struct Counts {
     std::uint64_t shutdown_closed = 0;
     std::uint64_t bad_proxy_headers = 0;
     std::uint64_t slow_bodies = 0;
+    std::uint64_t unwritten_bodies = 0;
     // ProxyCounters, in their order.
     std::array<std::uint64_t, sizeof(ProxyCounters) / sizeof(SharedCounter)> proxy{};
 

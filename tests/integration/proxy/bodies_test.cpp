@@ -150,7 +150,7 @@ TEST(ProxyDiskFull, AnAnswerStillArrivesWholeAndABodyIsRefusedCleanly) {
         "worker_processes 1; http { access_log off; client_max_body_size 0; client_body_temp_path " +
         disk.path() + "/body; proxy_temp_path " + disk.path() +
         "/answers; server { listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:" +
-        std::to_string(backend.port()) + "; } } }");
+        std::to_string(backend.port()) + "; } location /status { status; } } }");
     Client slow(server.port());
     slow.get("/");
     EXPECT_TRUE(server.wait_log("an answer goes on without"));
@@ -162,6 +162,9 @@ TEST(ProxyDiskFull, AnAnswerStillArrivesWholeAndABodyIsRefusedCleanly) {
     upload.send(pattern(1000000));
     EXPECT_EQ(upload.read_response().status, 500);
     EXPECT_EQ(fetch(server.port(), "/").status, 200);
+    const std::string status = fetch(server.port(), "/status").body;
+    EXPECT_NE(status.find("\"unwritten_bodies\": 1"), std::string::npos) << status;
+    EXPECT_EQ(status.find("\"temp_file_errors\": 0"), std::string::npos) << status;
 }
 
 TEST(ProxyStore, AnAnswerIsKeptAsAFile) {

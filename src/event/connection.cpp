@@ -207,6 +207,12 @@ bool Connection::maybe_readable() const noexcept {
     return !closed_ && (readable_ || unread_ != nullptr || transport_->pending());
 }
 
+bool Connection::is_silent() const noexcept {
+    char byte = 0;
+    if (closed_ || unread_ != nullptr || transport_->pending()) return false;
+    return ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void Connection::poke() noexcept {
     if (!closed_) loop_->post(poke_);
 }

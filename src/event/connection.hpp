@@ -89,6 +89,9 @@ class Connection final : public LogContext, private Buried {
     bool maybe_writable() const noexcept { return writable_ && !closed_; }
     // The peer has sent its end, or the connection broke (EPOLLRDHUP, EPOLLERR); bytes may stand before it.
     bool peer_closed() const noexcept { return peer_closed_; }
+    // Asks the kernel, by a system call: whether the connection is open and has nothing to read. No event
+    // need have told of it yet.
+    bool is_silent() const noexcept;
     // Has on_readable() called later in this turn if there may be something to read: after a pause
     // (back-pressure).
     void poke() noexcept;

@@ -51,11 +51,16 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     return true;
 }
 
-Connection* KeptConnections::take(KeptConnection::PeerList& list) noexcept {
+Connection* KeptConnections::take(KeptConnection::PeerList& list, bool certain) noexcept {
     while (KeptConnection* kept = list.back()) {
         Connection& connection = kept->connection();
         kept->leave();
         if (connection.closed()) continue;  // somebody else closed it in this turn
+        // Its session was not told yet what came, or the loop was not.
+        if ((certain || connection.maybe_readable() || connection.peer_closed()) && !connection.is_silent()) {
+            connection.close();
+            continue;
+        }
         connection.set_session(nullptr);
         connection.idle(false);
         connection.no_deadline();

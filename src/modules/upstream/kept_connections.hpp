@@ -52,8 +52,9 @@ class KeptConnections {
     // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
     // the caller's. When too many are kept, the oldest goes.
     bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, std::uint32_t peer);
-    // The latest that was kept, without a session; null when there is none.
-    static Connection* take(KeptConnection::PeerList& list) noexcept;
+    // The latest that was kept, without a session; null when there is none. `certain`: see
+    // Lease::take_idle().
+    static Connection* take(KeptConnection::PeerList& list, bool certain) noexcept;
     static void close(KeptConnection::PeerList& list) noexcept;
 
     std::size_t size() const noexcept { return size_; }

@@ -42,7 +42,7 @@ void Lease::learn(VariableHost& host) const {
     if (sticky != nullptr) sticky->learn(host, worker_->local(peer_).route, worker_->now());
 }
 
-Connection* Lease::take_idle() { return worker_->take_idle(peer_); }
+Connection* Lease::take_idle(bool certain) { return worker_->take_idle(peer_, certain); }
 void Lease::keep(Connection& connection) { worker_->keep(peer_, connection); }
 
 void Lease::end(const Report& report) {

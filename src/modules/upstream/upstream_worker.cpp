@@ -167,14 +167,14 @@ void UpstreamWorker::count_queued() {
 
 // --- connections
 
-Connection* UpstreamWorker::take_idle(std::uint32_t index) {
+Connection* UpstreamWorker::take_idle(std::uint32_t index, bool certain) {
     LocalPeer& peer = local(index);
     const std::uint32_t epoch = peer.state->epoch.load(std::memory_order_relaxed);
     if (epoch != peer.epoch) {
         KeptConnections::close(peer.kept);
         peer.epoch = epoch;
     }
-    return KeptConnections::take(peer.kept);
+    return KeptConnections::take(peer.kept, certain);
 }
 
 void UpstreamWorker::keep(std::uint32_t index, Connection& connection) {

@@ -79,7 +79,7 @@ class UpstreamWorker {
 
     // For Lease.
     LocalPeer& local(std::uint32_t index) const noexcept { return *peers_[index]; }
-    Connection* take_idle(std::uint32_t index);
+    Connection* take_idle(std::uint32_t index, bool certain);
     void keep(std::uint32_t index, Connection& connection);
     void end(std::uint32_t index, const Report* report);
 

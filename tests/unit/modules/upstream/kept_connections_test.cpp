@@ -62,6 +62,22 @@ TEST_F(KeptConnectionsTest, APeerThatEndsOrSpeaksIsTakenOut) {
     EXPECT_TRUE(run_until([&] { return speaks.hear(), speaks.ended() || speaks.error() != 0; }));
 }
 
+// The loop has not looked since; who needs to be certain asks the kernel.
+TEST_F(KeptConnectionsTest, APeerThatEndedIsNotUsedAgainByWhoCannotRepeat) {
+    start(servers({1}));
+    auto [well, quiet] = pair();
+    auto [ended, ends] = pair();
+    auto [poisoned, speaks] = pair();
+    Lease given = lease();
+    for (Connection* each : {well, ended, poisoned}) given.keep(*each);
+    ends.hang_up();
+    speaks.say("x");
+    EXPECT_EQ(given.take_idle(true), well);
+    EXPECT_TRUE(ended->closed());
+    EXPECT_TRUE(poisoned->closed());
+    EXPECT_EQ(worker().kept(), 0U);
+}
+
 TEST_F(KeptConnectionsTest, NoMoreThanConfiguredTheOldestGoes) {
     make(servers({1})).keepalive.connections = 2;
     start();

@@ -134,7 +134,9 @@ TEST(Proxy, RedirectsAndCookiesAreRewritten) {
 
 TEST(Proxy, InterimAnswersGoBeforeTheAnswer) {
     Backend backend([](BackendConnection& connection, const BackendRequest&) {
-        connection.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+        connection.send(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n"
+            "Content-Length: 5\r\n\r\n");
         connection.send(answer("final"));
     });
     Server server(config(backend));
@@ -143,6 +145,7 @@ TEST(Proxy, InterimAnswersGoBeforeTheAnswer) {
     const Response hints = client.read_response();
     EXPECT_EQ(hints.status, 103);
     EXPECT_EQ(hints.header("Link"), "</a>");
+    EXPECT_FALSE(hints.has("Content-Length")) << "it has no body";
     EXPECT_EQ(client.read_response().body, "final");
 }
 

@@ -91,10 +91,13 @@ TEST(ProxyUpgrade, AnAnswerThatWasNotAskedForIsRefused) {
     Server server(config(backend));
     EXPECT_EQ(fetch(server.port(), "/").status, 502);
     // HTTP/2 is not tunnelled past everything.
-    EXPECT_EQ(fetch(server.port(), "/",
-                    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n")
-                  .status,
-              502);
+    for (const char* protocols : {"h2c", "websocket, h2c"}) {
+        EXPECT_EQ(fetch(server.port(), "/",
+                        "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: x\r\nUpgrade: " +
+                            std::string(protocols) + "\r\n")
+                      .status,
+                  502);
+    }
 }
 
 TEST(ProxyUpgrade, ABackendMayDecline) {

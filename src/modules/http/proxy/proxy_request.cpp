@@ -58,7 +58,11 @@ std::string_view ProxyRequest::asked_protocol(Request& request) const {
     for (const SetHeader& header : *conf_.set_headers) {
         if (header.id == KnownHeader::upgrade) protocol = header.value.eval(request);
     }
-    return ascii::starts_with_ci(protocol, "h2c") ? std::string_view() : protocol;
+    ListWalk walk(protocol);
+    for (std::string_view token; walk.next(token);) {
+        if (ascii::starts_with_ci(token, "h2c")) return {};
+    }
+    return protocol;
 }
 
 bool ProxyRequest::write_request(Request& request, SentBody body, Chain& out) {

@@ -77,6 +77,11 @@ UpstreamExchange::Reading UpstreamExchange::parse_head(Request& request, Outcome
             case HeadStep::Kind::done: break;
         }
         begin_ += step.consumed;
+        if (protocol_.head().upgraded && !sent_all()) {
+            // What is left of the body would be taken for the other protocol.
+            outcome = failed(Failure::invalid, "upstream sent 101 before it had the whole request");
+            return Reading::failed;
+        }
         outcome = judge();
         return outcome.failure == Failure::none ? Reading::done : Reading::failed;
     }
@@ -107,6 +112,7 @@ bool UpstreamExchange::pass_interim(Request& request) {
         const std::string_view name = field.name.in(head.bytes);
         if (settings_.hidden.contains(field.id, name) || is_hop_by_hop(*head.fields, head.bytes, field))
             continue;
+        if (field.id == KnownHeader::content_length) continue;  // it has no body (RFC 9110 8.6)
         lines.field(name, field.value.in(head.bytes));
     }
     request.stream().send_interim(request, head.status, lines.text());
@@ -120,6 +126,8 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
     attempt_->status = head.status;
     trace_.head = &head;
     if (next_bit(head.status) == 0 || !may_retry(Failure::status)) return Outcome();
+    next_ = selection_->try_acquire();
+    if (!next_) return Outcome();  // nobody could do better
     count(request_.worker().row().proxy.retries);
     end_attempt(Failure::status);
     drop_connection();
@@ -143,6 +151,14 @@ Verdict UpstreamExchange::intercept(Request& request) {
     }
     leave_body();
     return Verdict::reply(status);
+}
+
+// `sticky`: what makes the client come back to the peer that has answered.
+void UpstreamExchange::bind_client(Request& request) {
+    if (!lease_) return;
+    lease_.learn(request);
+    const std::string_view cookie = lease_.cookie(request.arena());
+    if (!cookie.empty()) request.out().fields.add(KnownHeader::set_cookie, cookie);
 }
 
 // Nobody wants the body: the connection lives on if all of it is here.
@@ -172,6 +188,7 @@ void UpstreamExchange::prepare_head(Request& request) {
     if (*settings_.force_ranges) out.accept_ranges = true;
     if (head.upgraded)
         out.fields.add(KnownHeader::upgrade, head.fields->value(KnownHeader::upgrade, head.bytes));
+    bind_client(request);
 }
 
 void UpstreamExchange::take_field(Request& request, const HeaderField& field, std::string_view bytes) {
@@ -247,6 +264,7 @@ Verdict UpstreamExchange::follow_redirect(Request& request) {
         if (std::ranges::find(kKept, field.id) == std::end(kKept)) continue;
         request.out().fields.add(field.id, request.arena().copy(field.value.in(head.bytes)));
     }
+    bind_client(request);
     leave_body();
     trace_.redirected = true;
     if (target.starts_with('@')) {

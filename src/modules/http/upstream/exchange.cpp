@@ -74,11 +74,18 @@ UpstreamExchange::~UpstreamExchange() {
     drop_connection();
 }
 
+// What becomes of the client's body. One that another backend was given parts of is gone: a request that
+// became a GET since (X-Accel-Redirect) goes without, any other cannot be passed on.
+void UpstreamExchange::settle_body() {
+    const bool has_body = request_.framing().kind != Framing::Kind::none;
+    const bool spent = request_.body().spent();
+    wants_body_ = has_body && *settings_.pass_request_body && !(spent && request_.method() == Method::get);
+    streamed_ = wants_body_ && !spent && !*settings_.request_buffering && request_.stream().body_pending() &&
+                !request_.body().complete() && protocol_.can_stream(request_);
+}
+
 Async<Verdict> UpstreamExchange::run(Request& request) {
-    const bool has_body = request.framing().kind != Framing::Kind::none;
-    wants_body_ = has_body && *settings_.pass_request_body;
-    streamed_ = wants_body_ && !*settings_.request_buffering && request.stream().body_pending() &&
-                !request.body().complete() && protocol_.can_stream(request);
+    settle_body();
     if (wants_body_ && !streamed_) {
         Result<void> read = co_await request.body().read(request);
         if (!read) co_return Verdict::reply(read.error().code);
@@ -105,10 +112,11 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
 Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
     ++attempts_;
     if (selection_) {
-        lease_ = co_await selection_->acquire(request);
+        lease_ = std::move(next_);
+        if (!lease_) lease_ = co_await selection_->acquire(request);
         if (!lease_) co_return refused(lease_.refusal());
         begin_attempt(lease_.name());
-        connection_ = lease_.take_idle();
+        connection_ = lease_.take_idle(!is_safe_to_repeat());
     } else {
         begin_attempt(target_.name);
     }
@@ -284,9 +292,8 @@ bool UpstreamExchange::may_retry(Failure failure) {
     if (body_begun_ || request_.head_sent()) return false;
     if (!nothing_sent && !is_safe_to_repeat()) return false;
     if (!selection_) return false;
-    const std::size_t most =
-        *settings_.next_upstream_tries != 0 ? *settings_.next_upstream_tries : selection_->peers();
-    if (attempts_ >= most) return false;
+    const std::size_t tries = *settings_.next_upstream_tries;
+    if ((tries != 0 && attempts_ >= tries) || attempts_ >= selection_->peers()) return false;
     const Duration limit = *settings_.next_upstream_timeout;
     if (limit > Duration::zero() && request_.loop().now() - started_ >= limit) return false;
     if (nothing_sent || *settings_.retry_budget == kNoRetryBudget) return true;

@@ -97,6 +97,7 @@ class UpstreamExchange {
     Outcome failed_here(std::string_view words, int error_number);
     bool may_retry(Failure failure);
     bool is_safe_to_repeat() const;
+    void settle_body();
     void drop_connection() noexcept;
     bool open_connection();
     std::int64_t elapsed_ms() const noexcept;
@@ -126,6 +127,7 @@ class UpstreamExchange {
     void take_accel(const FieldList& fields, std::string_view bytes);
     Verdict follow_redirect(Request& request);
     Verdict intercept(Request& request);
+    void bind_client(Request& request);
     void leave_body();
 
     // pump.cpp: its body
@@ -157,6 +159,7 @@ class UpstreamExchange {
     UpstreamTarget target_;
     std::optional<upstream::Selection> selection_;
     upstream::Lease lease_;
+    upstream::Lease next_;  // of the attempt that follows, if it is chosen already
     Connection* connection_ = nullptr;
     UpstreamTrace& trace_;
     UpstreamAttempt* attempt_ = nullptr;
@@ -170,6 +173,7 @@ class UpstreamExchange {
     bool streamed_ = false;    // as it comes
     bool body_begun_ = false;  // some of it was taken: it cannot be sent again
     bool body_ended_ = false;
+    bool cut_off_ = false;            // the backend took no more of it
     bool reused_ = false;             // the connection had been kept
     int body_error_ = 0;              // the client's body cannot be read: the status for that
     Failure broken_ = Failure::none;  // why the sender broke the connection

@@ -79,6 +79,7 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         if (!connection_->maybe_readable()) in_.release();  // who is silent holds no buffer
         Wake wake = co_await connection_->readable(timeout);
         if (wake == Wake::closed) connection_ = nullptr;
+        if (wake == Wake::timed_out && is_sending() && recently_active()) continue;
         if (wake == Wake::timed_out) log_failure("upstream timed out", ETIMEDOUT);
         if (wake == Wake::timed_out) broken_ = Failure::timeout;
         if (wake != Wake::ready || !read_body(request)) co_return break_off(request);
@@ -109,13 +110,13 @@ bool UpstreamExchange::read_body(Request& request) {
         end_ = got.bytes;
         return decode(request);
     }
+    // An end that the sender made is not the end of the answer.
+    if (broken_ != Failure::none || body_error_ != 0) return false;
     if (got.closed() && protocol_.complete_at_end()) {
         body_done_ = true;
         return true;
     }
-    const bool silent = broken_ != Failure::none || body_error_ != 0;
-    if (broken_ == Failure::none) broken_ = Failure::reset;
-    if (silent) return false;
+    broken_ = Failure::reset;
     if (got.closed()) {
         log_failure("upstream prematurely closed connection", 0);
     } else {
@@ -286,6 +287,7 @@ void UpstreamExchange::release_connection() {
 // A part is missing: the client must be able to tell.
 Verdict UpstreamExchange::break_off(Request& request) {
     body_.clear();
+    if (body_error_ != 0) lease_ = upstream::Lease();  // not the backend's fault
     end_attempt(broken_ == Failure::none ? Failure::reset : broken_);
     drop_connection();
     count(request.worker().row().proxy.broken_answers);

@@ -17,6 +17,7 @@ constexpr unsigned kPiecesATurn = 16;
 bool UpstreamExchange::start_sending(Request& request) {
     protocol_.begin();
     out_.clear();
+    cut_off_ = false;
     if (!head_) head_ = BufferPool::take(*settings_.buffer_size);
     in_head_ = true;
     begin_ = end_ = 0;
@@ -40,11 +41,12 @@ bool UpstreamExchange::flush_request() noexcept {
     if (sent.bytes > 0) active_at_ = request_.loop().now();
     if (!sent.failed()) return true;
     out_.clear();
+    cut_off_ = true;
     return false;
 }
 
 bool UpstreamExchange::sent_all() const noexcept {
-    return !is_sending() && out_.empty() && (!streamed_ || body_ended_);
+    return !is_sending() && !cut_off_ && out_.empty() && (!streamed_ || body_ended_);
 }
 
 // Whether the backend took something of the request lately: then it is not its turn to speak yet.
@@ -83,6 +85,7 @@ Async<void> UpstreamExchange::send_streamed(Request& request) {
             co_return;
         }
         body_begun_ = body_begun_ || !piece->empty();
+        if (body_begun_) request.body().spend();
         protocol_.frame_body(request, *piece, out_);
         body_ended_ = piece->empty();
         if (!flush_request()) co_return;

@@ -20,6 +20,10 @@ namespace {
 class OpenJob final : public Job {
  public:
     explicit OpenJob(std::string_view path) : temporary_(path) {}
+    // Nobody waited for the file: the client has left.
+    ~OpenJob() override {
+        if (file) ::unlink(temporary_.c_str());
+    }
     FileDescriptor file;
     int error_number = 0;
     const std::string& temporary() const noexcept { return temporary_; }

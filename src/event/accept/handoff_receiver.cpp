@@ -37,11 +37,20 @@ bool HandoffReceiver::take(Message& message) {
 
 void HandoffReceiver::take_connection(Message& message) {
     const std::optional<NewConnection> connection = read_new_connection(message.payload);
-    if (!connection) return worker_.log().alert("a connection came from the master in an unknown form");
+    if (!connection) {
+        worker_.log().alert("a connection came from the master in an unknown form: refused");
+        // Tickets come in order, and are decided as they come.
+        return refuse(ScoreboardRow::kListeners, worker_.row().handoff.last() + 1);
+    }
     if (open(message, *connection)) return;
-    count(worker_.row().listener(connection->listener).refused);  // also when it is served no more
+    refuse(connection->listener, connection->ticket);
+}
+
+// Of a listener that may be served no more.
+void HandoffReceiver::refuse(std::size_t listener, std::uint64_t ticket) {
+    count(worker_.row().listener(listener).refused);
     refused_ = true;
-    worker_.row().handoff.decide(connection->ticket, false);
+    worker_.row().handoff.decide(ticket, false);
     tell_later();
 }
 

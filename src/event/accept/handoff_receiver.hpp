@@ -67,6 +67,7 @@ class HandoffReceiver {
     void take_connection(Message& message);
     void take_answer(const Message& message);
     bool open(Message& message, const NewConnection& connection);
+    void refuse(std::size_t listener, std::uint64_t ticket);
     bool refused_for_now(const Message& message);
     void full_for(Duration time);
     void on_room();

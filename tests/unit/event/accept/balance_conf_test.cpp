@@ -1,52 +1,25 @@
 // balance= and accept_balance: what they come to, and where they cannot be.
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "core/cycle.hpp"
-#include "core/module.hpp"
-#include "event/listening.hpp"
+#include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
 
 namespace {
 
-struct Loaded {
-    std::unique_ptr<Cycle> cycle;
-    std::string report;
-    AcceptBalance balance() const { return cycle->conf<Listening>().entries.front().balance; }
-};
-
 Loaded load(const std::string& events, const std::string& listen) {
-    register_modules();
-    std::string pattern = (std::filesystem::temp_directory_path() / "berth-balance-XXXXXX").string();
-    const int file = ::mkstemp(pattern.data());
-    std::ofstream(pattern) << "events { " << events << " } http { server { listen " << listen << "; } }\n";
-    CycleOptions options;
-    options.conf_path = pattern;
-    options.prefix = "/tmp/";
-    Diagnostics diagnostics;
-    Loaded loaded;
-    loaded.cycle = Cycle::load(options, diagnostics);
-    loaded.report = diagnostics.report("test");
-    ::close(file);
-    ::unlink(pattern.c_str());
-    return loaded;
+    return load_config("events { " + events + " } http { server { listen " + listen + "; } }\n");
 }
 
-void expect_refused(const Loaded& loaded, const std::string& because) {
-    EXPECT_EQ(loaded.cycle, nullptr);
-    EXPECT_NE(loaded.report.find(because), std::string::npos) << loaded.report;
+AcceptBalance balance(const std::string& events, const std::string& listen) {
+    return load(events, listen).cycle->conf<Listening>().entries.front().balance;
 }
 
 TEST(BalanceConfTest, AListenTakesWhatEventsSayUnlessItSaysOtherwise) {
-    EXPECT_EQ(load("", "8000").balance(), AcceptBalance::round_robin);
-    EXPECT_EQ(load("accept_strategy handoff; accept_balance least_conn;", "8000").balance(),
+    EXPECT_EQ(balance("", "8000"), AcceptBalance::round_robin);
+    EXPECT_EQ(balance("accept_strategy handoff; accept_balance least_conn;", "8000"),
               AcceptBalance::least_conn);
-    EXPECT_EQ(load("accept_balance least_conn;", "8000 strategy=handoff balance=ip_hash").balance(),
+    EXPECT_EQ(balance("accept_balance least_conn;", "8000 strategy=handoff balance=ip_hash"),
               AcceptBalance::ip_hash);
 }
 

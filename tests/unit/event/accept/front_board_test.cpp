@@ -72,10 +72,27 @@ TEST(FrontBoardTest, WaitingNeverFallsBelowNone) {
     place.offered += 3;
     ++place.taken;
     EXPECT_EQ(place.waiting(), 2U);
-    place.forget_waiting(place.offered);
+    place.taken += 3;  // of somebody who did not count
     EXPECT_EQ(place.waiting(), 0U);
-    ++place.taken;  // one that was forgotten came after all
-    EXPECT_EQ(place.waiting(), 0U);
+    place.correct(place.difference());
+    ++place.offered;
+    EXPECT_EQ(place.waiting(), 1U);
+}
+
+TEST(FrontBoardTest, WhatIsNeverMadeUpIsToldFromWhatIsOnItsWay) {
+    FrontBoard::Drift drift;
+    EXPECT_EQ(drift.seen(4), 0);
+    EXPECT_EQ(drift.seen(2), 0);
+    EXPECT_EQ(drift.seen(3), 2);
+    // Begins anew: with the next three moments, or when nothing is between the two.
+    EXPECT_EQ(drift.seen(1), 0);
+    EXPECT_EQ(drift.seen(0), 0);
+    EXPECT_EQ(drift.seen(1), 0);
+    EXPECT_EQ(drift.seen(1), 0);
+    EXPECT_EQ(drift.seen(-5), 0);
+    EXPECT_EQ(drift.seen(-1), 0);
+    EXPECT_EQ(drift.seen(-2), 0);
+    EXPECT_EQ(drift.seen(-2), -1);
 }
 
 }  // namespace

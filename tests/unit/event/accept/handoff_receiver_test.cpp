@@ -2,39 +2,20 @@
 #include "event/accept/handoff_receiver.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
-#include "core/cycle.hpp"
-#include "core/module.hpp"
-#include "event/listening.hpp"
 #include "event/process/channel.hpp"
-#include "event/process/listener_set.hpp"
-#include "event/process/worker.hpp"
+#include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
 
 namespace {
 
-// Says a letter at once; ends with its client.
-class Greeting final : public Session {
- public:
-    void on_start() override { static_cast<void>(!::send(connection().fd(), "h", 1, MSG_NOSIGNAL)); }
-    void on_readable() override {
-        char byte = 0;
-        if (!connection().recv(std::span(&byte, 1)).would_block()) connection().close();
-    }
-};
-
-std::unique_ptr<Session> greet(Connection&, Listener&, void*) { return std::make_unique<Greeting>(); }
-
-class HandoffReceiverTest : public ::testing::Test {
+class HandoffReceiverTest : public ServingTest {
  protected:
     HandoffReceiverTest() {
         Result<Channel::Ends> ends = Channel::make_ends();
@@ -61,25 +42,7 @@ class HandoffReceiverTest : public ::testing::Test {
     void on_answered(const ListenAnswer& answer) { answers_.push_back(answer); }
 
     void serve(const std::string& events) {
-        register_modules();
-        std::string pattern = (std::filesystem::temp_directory_path() / "berth-handoff-XXXXXX").string();
-        const int file = ::mkstemp(pattern.data());
-        std::ofstream(pattern) << "events { accept_strategy handoff; " << events << " }\n";
-        CycleOptions options;
-        options.conf_path = pattern;
-        options.prefix = "/tmp/";
-        Diagnostics diagnostics;
-        cycle_ = Cycle::load(options, diagnostics);
-        ::close(file);
-        ::unlink(pattern.c_str());
-        ASSERT_NE(cycle_, nullptr) << diagnostics.report("test");
-        cycle_->use_log(log_);
-        auto& listening = cycle_->own<Listening>();
-        ASSERT_TRUE(listening.add(Address::ipv4(INADDR_LOOPBACK, 0), nullptr, greet));
-        listening.entries.front().strategy = Strategy::handoff;
-        ASSERT_TRUE(listeners_.prepare(listening));
-        row_ = board_.take(0, 1, 1);
-        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, board_, *row_, listeners_);
+        load(events, Strategy::handoff);
         worker_->talk_to(*worker_end_);
         worker_->accept_connections();
     }
@@ -92,11 +55,6 @@ class HandoffReceiverTest : public ::testing::Test {
         EXPECT_TRUE(master_->send(MessageType::newconn, payload.text(), given.get()));
         return FileDescriptor(ends[1]);
     }
-    template <class Condition>
-    bool run_until(Condition is_so) {
-        for (int i = 0; i < 1000 && !is_so(); ++i) loop_->run_once(Duration(10));
-        return is_so();
-    }
     bool decided(std::uint64_t ticket) {
         return run_until([&] { return row_->handoff.last() == ticket; });
     }
@@ -108,15 +66,8 @@ class HandoffReceiverTest : public ::testing::Test {
         return run_until([&] { return std::ranges::find(said_, type) != said_.end(); });
     }
 
-    Log log_;
-    std::unique_ptr<EventLoop> loop_ = std::move(EventLoop::create()).value();
-    Scoreboard board_ = std::move(Scoreboard::create()).value();
-    std::unique_ptr<Cycle> cycle_;
-    ListenerSet listeners_;
     std::unique_ptr<Channel> master_;
     std::unique_ptr<Channel> worker_end_;
-    ScoreboardRow* row_ = nullptr;
-    std::unique_ptr<Worker> worker_;
     std::vector<MessageType> said_;
     std::vector<ListenAnswer> answers_;
     std::optional<ListenQuestion> question_;
@@ -184,6 +135,19 @@ TEST_F(HandoffReceiverTest, RefusesWhatItDoesNotServe) {
     EXPECT_FALSE(row_->handoff.taken(1));
 }
 
+TEST_F(HandoffReceiverTest, RefusesWhatItCannotRead) {
+    serve("");
+    const FileDescriptor before = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    EXPECT_TRUE(master_->send(MessageType::newconn, "not so", before.get()));
+    ASSERT_TRUE(decided(2));
+    EXPECT_FALSE(row_->handoff.taken(2));
+    EXPECT_TRUE(said(MessageType::nack));
+    const FileDescriptor after = hand_over(3);
+    ASSERT_TRUE(decided(3));
+    EXPECT_TRUE(row_->handoff.taken(3));
+}
+
 TEST_F(HandoffReceiverTest, ServesWhatCameBeforeItDrainsAndRefusesTheRest) {
     serve("");
     const FileDescriptor before = hand_over(1);
@@ -203,7 +167,7 @@ TEST_F(HandoffReceiverTest, AsksTheMasterToListenAndServesWhatComes) {
     HandoffReceiver::Wish wish;
     wish.address = Address::ipv4(INADDR_LOOPBACK, 0);
     wish.index = 4;
-    wish.open = greet;
+    wish.open = Greeting::open;
     wish.answered = answered();
     Result<std::uint32_t> number = worker_->handoff().listen(wish);
     ASSERT_TRUE(number.ok());

@@ -1,63 +1,25 @@
 // strategy=shared: accepting, its limits, and its end, in one worker on a real loop.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
-#include "core/cycle.hpp"
-#include "core/module.hpp"
-#include "event/listening.hpp"
-#include "event/process/listener_set.hpp"
-#include "event/process/worker.hpp"
+#include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
 
 namespace {
 
-// Says a letter at once; ends with its client.
-class Greeting final : public Session {
- public:
-    void on_start() override { static_cast<void>(!::send(connection().fd(), "h", 1, MSG_NOSIGNAL)); }
-    void on_readable() override {
-        char byte = 0;
-        if (!connection().recv(std::span(&byte, 1)).would_block()) connection().close();
-    }
-};
-
-class SharedStrategyTest : public ::testing::Test {
+class SharedStrategyTest : public ServingTest {
  protected:
     ~SharedStrategyTest() override {
         for (const int fd : clients_) ::close(fd);
-        worker_.reset();
     }
 
     void serve(const std::string& events) {
-        register_modules();
-        std::string pattern = (std::filesystem::temp_directory_path() / "berth-accept-XXXXXX").string();
-        const int file = ::mkstemp(pattern.data());
-        std::ofstream(pattern) << "events { " << events << " }\n";
-        CycleOptions options;
-        options.conf_path = pattern;
-        options.prefix = "/tmp/";
-        Diagnostics diagnostics;
-        cycle_ = Cycle::load(options, diagnostics);
-        ::close(file);
-        ::unlink(pattern.c_str());
-        ASSERT_NE(cycle_, nullptr) << diagnostics.report("test");
-        cycle_->use_log(log_);
-        auto& listening = cycle_->own<Listening>();
-        auto open = [](Connection&, Listener&, void*) -> std::unique_ptr<Session> {
-            return std::make_unique<Greeting>();
-        };
-        ASSERT_TRUE(listening.add(Address::ipv4(0x7f000001, 0), nullptr, open));
-        ASSERT_TRUE(listeners_.prepare(listening));
-        row_ = board_.take(0, 1, 1);
-        worker_ = std::make_unique<Worker>(*loop_, *cycle_, WorkerIdentity{}, board_, *row_, listeners_);
+        load(events);
         worker_->when_overloaded(Callback<>::to<&SharedStrategyTest::on_overloaded>(*this));
         worker_->accept_connections();
     }
@@ -82,17 +44,9 @@ class SharedStrategyTest : public ::testing::Test {
         }
         return false;
     }
-    ListenerCounters& counters() { return row_->listener(0); }
     void drain() { worker_->drain(Drain::politely, Callback<>::to<&SharedStrategyTest::on_ended>(*this)); }
     void on_ended() { ended_ = true; }
 
-    Log log_;
-    std::unique_ptr<EventLoop> loop_ = std::move(EventLoop::create()).value();
-    Scoreboard board_ = std::move(Scoreboard::create()).value();
-    std::unique_ptr<Cycle> cycle_;
-    ListenerSet listeners_;
-    ScoreboardRow* row_ = nullptr;
-    std::unique_ptr<Worker> worker_;
     std::vector<int> clients_;
     bool ended_ = false;
     unsigned passed_on_ = 0;

@@ -2,63 +2,33 @@
 #include "event/accept/worker_listen.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "core/cycle.hpp"
-#include "core/module.hpp"
 #include "event/accept/proxy.hpp"
-#include "event/listening.hpp"
+#include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
 
 namespace {
 
-struct Loaded {
-    std::unique_ptr<Cycle> cycle;
-    std::string report;
-    std::string address(std::size_t entry, unsigned slot) const {
-        return cycle->conf<Listening>().entries[entry].private_address(slot).to_text();
-    }
-};
-
-Loaded load(const std::string& events, const std::string& server, const std::string& main = "") {
-    register_modules();
-    std::string pattern = (std::filesystem::temp_directory_path() / "berth-worker-listen-XXXXXX").string();
-    const int file = ::mkstemp(pattern.data());
-    std::ofstream(pattern) << "pid /run/b.pid; worker_processes 4; " << main
-                           << " events { accept_strategy proxy; " << events << " } http { server { " << server
-                           << " } }\n";
-    CycleOptions options;
-    options.conf_path = pattern;
-    options.prefix = "/tmp/";
-    Diagnostics diagnostics;
-    Loaded loaded;
-    loaded.cycle = Cycle::load(options, diagnostics);
-    loaded.report = diagnostics.report("test");
-    ::close(file);
-    ::unlink(pattern.c_str());
-    return loaded;
+std::string address(const Loaded& loaded, std::size_t entry, unsigned slot) {
+    return loaded.cycle->conf<Listening>().entries[entry].private_address(slot).to_text();
 }
 
-void expect_refused(const Loaded& loaded, const std::string& because) {
-    EXPECT_EQ(loaded.cycle, nullptr);
-    EXPECT_NE(loaded.report.find(because), std::string::npos) << loaded.report;
+Loaded load(const std::string& events, const std::string& server, const std::string& main = "") {
+    return load_config("pid /run/b.pid; worker_processes 4; " + main + " events { accept_strategy proxy; " +
+                       events + " } http { server { " + server + " } }\n");
 }
 
 TEST(WorkerListenTest, UnixSocketsStandBesideThePidFileUnlessTheyAreSentElsewhere) {
     const Loaded usual = load("", "listen 8000; listen 8001;");
     ASSERT_NE(usual.cycle, nullptr) << usual.report;
-    EXPECT_TRUE(usual.address(0, 3).starts_with("unix:/run/b.pid.workers/")) << usual.address(0, 3);
-    EXPECT_TRUE(usual.address(0, 3).ends_with("-0.0.0.0:8000-3")) << usual.address(0, 3);
-    EXPECT_NE(usual.address(0, 0), usual.address(1, 0));
-    EXPECT_NE(usual.address(0, 0), usual.address(0, 1));
+    EXPECT_TRUE(address(usual, 0, 3).starts_with("unix:/run/b.pid.workers/")) << address(usual, 0, 3);
+    EXPECT_TRUE(address(usual, 0, 3).ends_with("-0.0.0.0:8000-3")) << address(usual, 0, 3);
+    EXPECT_NE(address(usual, 0, 0), address(usual, 1, 0));
+    EXPECT_NE(address(usual, 0, 0), address(usual, 0, 1));
     const Loaded other = load("worker_listen unix:w/;", "listen unix:/a/b.sock;");
     ASSERT_NE(other.cycle, nullptr) << other.report;
-    EXPECT_TRUE(other.address(0, 0).starts_with("unix:/tmp/w/")) << other.address(0, 0);
+    EXPECT_TRUE(address(other, 0, 0).starts_with("unix:/tmp/w/")) << address(other, 0, 0);
 }
 
 TEST(WorkerListenTest, APortForEachSlot) {
@@ -66,10 +36,10 @@ TEST(WorkerListenTest, APortForEachSlot) {
                                "listen 8000; listen 8001 worker_listen=[::1]:9001+; "
                                "listen 8002 worker_listen=127.0.0.1:9005+;");
     ASSERT_NE(loaded.cycle, nullptr) << loaded.report;
-    EXPECT_EQ(loaded.address(0, 0), "127.0.0.1:9001");
-    EXPECT_EQ(loaded.address(0, 3), "127.0.0.1:9004");
-    EXPECT_EQ(loaded.address(1, 1), "[::1]:9002");
-    EXPECT_EQ(loaded.address(2, 0), "127.0.0.1:9005");
+    EXPECT_EQ(address(loaded, 0, 0), "127.0.0.1:9001");
+    EXPECT_EQ(address(loaded, 0, 3), "127.0.0.1:9004");
+    EXPECT_EQ(address(loaded, 1, 1), "[::1]:9002");
+    EXPECT_EQ(address(loaded, 2, 0), "127.0.0.1:9005");
 }
 
 TEST(WorkerListenTest, WhatCannotBeIsRefusedWithAReason) {

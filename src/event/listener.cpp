@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,8 @@ Result<void> set_keepalive(int fd, const KeepaliveProbes& probes, const Address&
 }
 
 }  // namespace
+
+bool is_listening(int fd) noexcept { return socket_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0; }
 
 Result<void> clear_stale_path(const Address& address) {
     const std::string path(address.bytes());
@@ -224,6 +227,11 @@ Result<void> Listener::start_listening() {
 void Listener::remove_unix_path() const noexcept {
     if (!in_file_system(address_)) return;
     ::unlink(reinterpret_cast<const sockaddr_un*>(address_.data())->sun_path);
+}
+
+bool Listener::somebody_waits() const noexcept {
+    pollfd waiting{fd_.get(), POLLIN, 0};
+    return listening() && ::poll(&waiting, 1, 0) == 1;
 }
 
 std::unique_ptr<Session> Listener::make_session(Connection& connection) {

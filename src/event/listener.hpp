@@ -49,6 +49,9 @@ struct ListenOptions {
 // an error (EADDRINUSE); one that does not exist is none.
 Result<void> clear_stale_path(const Address& address);
 
+// True for the descriptor of a socket that listens.
+bool is_listening(int fd) noexcept;
+
 // Accepted sockets inherit (on Linux) TCP_NODELAY, buffer sizes and keep-alive from it: they need no call of
 // their own.
 class Listener {
@@ -98,6 +101,8 @@ class Listener {
     // In a worker: did it listen when the worker was started.
     bool listening() const noexcept { return fd_ && listening_; }
     bool inherited() const noexcept { return inherited_; }
+    // A connection waits to be accepted: asks the system.
+    bool somebody_waits() const noexcept;
     FileDescriptor release() noexcept { return std::move(fd_); }
     void close() noexcept { fd_.reset(); }
 

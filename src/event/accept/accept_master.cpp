@@ -4,17 +4,17 @@
 #include <algorithm>
 
 #include "event/accept/handoff_master.hpp"
+#include "event/accept/lent_sockets.hpp"
 #include "event/accept/proxy.hpp"
-#include "event/accept/reuseport.hpp"
 #include "event/accept/shared_master.hpp"
 
 namespace berth {
 
 Sharing::Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard) {
     parts_.push_back(make_shared_master(loop, workers, listeners, scoreboard));
-    parts_.push_back(make_reuseport_master(loop, workers, listeners));
+    parts_.push_back(make_lending_master(loop, workers, listeners));
     parts_.push_back(std::make_unique<HandoffMaster>(loop, listeners, scoreboard));
-    parts_.push_back(make_proxy_master(scoreboard));
+    parts_.push_back(make_proxy_master(loop, listeners, scoreboard));
 }
 
 void Sharing::serve(const Cycle& cycle) {
@@ -31,6 +31,14 @@ void Sharing::worker_leaving(WorkerHandle& worker) {
 
 void Sharing::worker_ended(WorkerHandle& worker) {
     for (auto& part : parts_) part->worker_ended(worker);
+}
+
+void Sharing::front_gone(WorkerHandle& front) {
+    for (auto& part : parts_) part->front_gone(front);
+}
+
+void Sharing::overloaded(WorkerHandle& worker) {
+    for (auto& part : parts_) part->overloaded(worker);
 }
 
 bool Sharing::take(WorkerHandle& worker, Message& message) {

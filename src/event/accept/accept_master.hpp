@@ -15,7 +15,8 @@ class WorkerHandle;
 class Workers;
 struct Message;
 
-// Everything is called on the master's loop. What a strategy has no use for it leaves out.
+// Everything is called on the master's loop. A WorkerHandle is a worker's, unless it says front. What a
+// strategy has no use for it leaves out.
 class AcceptMaster {
  public:
     virtual ~AcceptMaster() = default;
@@ -31,6 +32,10 @@ class AcceptMaster {
     // It is gone; its last messages have been read, its row can still be. The handle lives until the end of
     // the turn.
     virtual void worker_ended(WorkerHandle&) {}
+    // It accepts no more, is gone, or cannot accept for the moment: somebody else has to look at what waits.
+    virtual void front_gone(WorkerHandle&) {}
+    // Connections wait for it that it cannot take for the moment.
+    virtual void overloaded(WorkerHandle&) {}
     // True when the message was for this strategy.
     virtual bool take(WorkerHandle&, Message&) { return false; }
     // The workers were told to stop and none are started (SIGWINCH): until one is online again nothing is
@@ -51,6 +56,8 @@ class Sharing final : public AcceptMaster {
     void worker_online(WorkerHandle& worker) override;
     void worker_leaving(WorkerHandle& worker) override;
     void worker_ended(WorkerHandle& worker) override;
+    void front_gone(WorkerHandle& front) override;
+    void overloaded(WorkerHandle& worker) override;
     bool take(WorkerHandle& worker, Message& message) override;
     void rest() override;
     void close() override;

@@ -33,10 +33,10 @@ class AcceptStrategy {
     virtual bool take(Message&) { return false; }
 };
 
-// The strategy of `entry`; null when it has nothing to accept from. Without a master (master_process off)
-// everything is shared, with nobody.
+// The strategy of `entry`, which has `socket` to accept from: the item's own, or that of the worker's slot.
+// Without a master (master_process off) everything is shared, with nobody.
 std::unique_ptr<AcceptStrategy> make_accept_strategy(Worker& worker, const Listening::Entry& entry,
-                                                     ListenerSet::Item& item);
+                                                     ListenerSet::Item& item, const Listener& socket);
 
 // strategy=handoff: the master accepts, Worker::handoff() takes.
 std::unique_ptr<AcceptStrategy> make_handoff_strategy(Worker& worker, ListenerSet::Item& item,
@@ -46,10 +46,17 @@ std::unique_ptr<AcceptStrategy> make_handoff_strategy(Worker& worker, ListenerSe
 // poller that has no such thing, all); the one whose turn it is to watch.
 enum class Waking : std::uint8_t { all, one, in_turn };
 
+// Makes sessions in the place of the listener.
+struct SessionOpener {
+    Listener::OpenSession open = nullptr;
+    void* user = nullptr;
+};
+
 // strategy=shared: all workers watch `socket`, which need not be the listener's own. It is closed by the
 // caller, afterwards.
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
-                                                     ListenerCounters& counters, Waking waking);
+                                                     ListenerCounters& counters, Waking waking,
+                                                     SessionOpener opener = {});
 // As accept_mutex says.
 Waking waking_of(const Worker& worker);
 

@@ -19,9 +19,15 @@ std::uint64_t age(const FrontBoard::Secret& secret) noexcept {
 
 }  // namespace
 
-std::uint32_t FrontBoard::Place::waiting() const noexcept {
-    const auto difference = static_cast<std::int32_t>(offered.load() - taken.load());
-    return difference > 0 ? static_cast<std::uint32_t>(difference) : 0;
+// What is just on its way is another one each time, and mostly there is none: the least of several.
+std::int32_t FrontBoard::Drift::seen(std::int32_t difference) noexcept {
+    if (difference == 0 || (moments_ > 0 && (difference > 0) != (least_ > 0))) return moments_ = 0;
+    least_ = moments_++ == 0  ? difference
+             : difference > 0 ? std::min(least_, difference)
+                              : std::max(least_, difference);
+    if (moments_ < kMoments) return 0;
+    moments_ = 0;
+    return least_;
 }
 
 void FrontBoard::make_secret(std::uint64_t generation) {

@@ -2,6 +2,7 @@
 // them see.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -21,18 +22,35 @@ struct FrontBoard {
         // The id of a worker that takes what comes to the slot's own address; 0: none does. The master writes
         // it, and clears it in the moment in which the process has ended.
         std::atomic<std::uint64_t> worker;
-        // Connections that fronts have begun to pass to it, and those of them that it has taken: a front
-        // counts first, then looks at `worker` again, then connects; so a worker that leaves sees all that
-        // still come.
+        // Connections that fronts have begun to pass to it, and those of them that were accepted there: a
+        // front counts first, then looks at `worker` again, then connects; so a worker that leaves sees all
+        // that still come.
         std::atomic<std::uint32_t> offered;
         std::atomic<std::uint32_t> taken;
 
         bool served() const noexcept { return worker.load() != 0; }
+        // What is between the two; less than none when more was taken than is known to have been offered.
+        std::int32_t difference() const noexcept {
+            return static_cast<std::int32_t>(offered.load() - taken.load());
+        }
         // Not taken yet.
-        std::uint32_t waiting() const noexcept;
-        // Of those that took nothing for long it is known that they wait for nobody: whoever offered them
-        // died.
-        void forget_waiting(std::uint32_t offered_then) noexcept { taken.store(offered_then); }
+        std::uint32_t waiting() const noexcept {
+            return static_cast<std::uint32_t>(std::max(difference(), 0));
+        }
+        void correct(std::int32_t by) noexcept { taken += static_cast<std::uint32_t>(by); }
+    };
+
+    // Who dies between a count and what it counts leaves a difference that nobody ever makes up. Told of the
+    // difference at moments when no connection waits in the slot's sockets, it knows what stays.
+    class Drift {
+     public:
+        static constexpr unsigned kMoments = 3;
+        // By how much the place is to be corrected; mostly 0.
+        std::int32_t seen(std::int32_t difference) noexcept;
+
+     private:
+        std::int32_t least_ = 0;
+        unsigned moments_ = 0;
     };
 
     // By what a front proves over TCP that it is one, in a TLV of its PROXY header.

@@ -16,14 +16,18 @@ namespace berth {
 std::unique_ptr<AcceptStrategy> make_front_strategy(Worker& front, const Listening::Entry& entry,
                                                     ListenerSet::Item& item);
 
-// In a worker: accepts what fronts bring to its own address. Each connection begins with a PROXY header,
-// which says whose it is; over TCP also that a front of ours has brought it. Then it is as if the worker had
-// accepted it itself: also a PROXY header of the client's own, where `listen` asks for one, comes then.
+// In a worker: accepts what fronts bring to `socket`, the own address of `slot`: its slot, or one whose
+// address it was lent (LentSockets), whatever the entry's strategy is by now. Each connection begins with a
+// PROXY header, which says whose it is; over TCP also that a front of ours has brought it. Then it is as if
+// the worker had accepted it itself: also a PROXY header of the client's own, where `listen` asks for one,
+// comes then.
 std::unique_ptr<AcceptStrategy> make_behind_front_strategy(Worker& worker, const Listening::Entry& entry,
-                                                           ListenerSet::Item& item);
+                                                           ListenerSet::Item& item, unsigned slot,
+                                                           int socket);
 
-// In the master: says who may be chosen.
-std::unique_ptr<AcceptMaster> make_proxy_master(Scoreboard& scoreboard);
+// In the master: says who may be chosen, and sees to it that what waits for them is known.
+std::unique_ptr<AcceptMaster> make_proxy_master(EventLoop& loop, ListenerSet& listeners,
+                                                Scoreboard& scoreboard);
 
 // How many fronts a configuration needs: front_processes, or none when nothing is proxied.
 unsigned front_count(const Cycle& cycle);

@@ -37,6 +37,8 @@ class FrontPort final : public Buried {
     struct Slot {
         Address address;
         std::uint64_t open = 0;  // relayed to it by this front
+        bool absent = false;     // nobody listens there: a slot that only other configurations have
+        bool failing = false;    // the last attempt failed, and the log says so
         static void on_ended(void* self, RelayEnd) { --static_cast<Slot*>(self)->open; }
     };
 
@@ -63,6 +65,8 @@ class FrontPort final : public Buried {
     // next choice. Nothing when there is none.
     std::optional<unsigned> choose(const Address& client, const std::vector<unsigned>& but);
     void hold(FrontSession& session);
+    // It could not be connected to.
+    void failed(unsigned slot, int error_number);
 
     unsigned unplaced = 0;  // accepted, but not yet on the way to a worker
 
@@ -131,6 +135,7 @@ class FrontSession final : public Session {
     void place();
     bool offer(unsigned slot);
     void established();
+    void not_connected(int error_number);
     void retry_elsewhere();
     void relay(std::string unsent);
     void drop_link() noexcept;
@@ -163,7 +168,8 @@ void FrontPort::learn_slots() {
 std::optional<unsigned> FrontPort::choose(const Address& client, const std::vector<unsigned>& but) {
     learn_slots();
     const auto may_be = [&](unsigned slot) {
-        return board().places[slot].served() && std::ranges::find(but, slot) == but.end();
+        return board().places[slot].served() && !slots_[slot].absent &&
+               std::ranges::find(but, slot) == but.end();
     };
     // A worker that is stuck has the window's number of connections, while any other has fewer.
     std::uint32_t fewest = ~std::uint32_t{0};
@@ -176,11 +182,21 @@ std::optional<unsigned> FrontPort::choose(const Address& client, const std::vect
         if (may_be(slot) && board().places[slot].waiting() <= most)
             candidates_.push_back({slot, slots_[slot].open});
     }
-    if (candidates_.empty()) return std::nullopt;
+    if (candidates_.empty()) {
+        for (Slot& slot : slots_) slot.absent = false;  // perhaps by now it is there
+        return std::nullopt;
+    }
     const auto chosen = static_cast<unsigned>(candidates_[balancer_.choose(candidates_, client)].slot);
     const auto at = std::ranges::find(order_, chosen);
     std::rotate(at, at + 1, order_.end());
     return chosen;
+}
+
+void FrontPort::failed(unsigned slot, int error_number) {
+    if (error_number == EAGAIN) return;  // as a full backlog of a unix socket says
+    slots_[slot].absent = error_number == ENOENT || error_number == ECONNREFUSED;
+    if (std::exchange(slots_[slot].failing, true)) return;
+    front_.log().error("{}", system_error("connect", slots_[slot].address.to_text(), error_number).message);
 }
 
 void FrontPort::hold(FrontSession& session) {
@@ -228,7 +244,7 @@ void FrontSession::on_readable() {
 void FrontSession::on_deadline() {
     switch (state_) {
         case State::first_words: return place();
-        case State::connecting: return retry_elsewhere();
+        case State::connecting: return not_connected(ETIMEDOUT);
         case State::silent: return connection().close();
         case State::doubting: return decide();
         case State::held: return give_up();
@@ -253,10 +269,7 @@ bool FrontSession::offer(unsigned slot) {
         worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
     if (server == nullptr) {
         --place.offered;
-        if (worker_ != 0 && errno != EAGAIN) {
-            port_.front().log().error(
-                "{}", system_error("connect", port_.slot(slot).address.to_text(), errno).message);
-        }
+        if (worker_ != 0) port_.failed(slot, errno);
         return false;
     }
     reserve(false);
@@ -273,13 +286,14 @@ bool FrontSession::offer(unsigned slot) {
 
 void FrontSession::on_connected(int error_number) {
     if (state_ != State::connecting) return;
-    if (error_number != 0) return retry_elsewhere();
+    if (error_number != 0) return not_connected(error_number);
     established();
 }
 
 void FrontSession::established() {
     static thread_local std::array<char, kMostWrittenV2 + kFirstPiece> piece;
     state_ = State::silent;
+    port_.slot(slot_).failing = false;
     Connection& client = connection();
     Connection& server = link_->connection();
     ProxyTlv secret;
@@ -290,9 +304,10 @@ void FrontSession::established() {
                                               port_.local_of(client), secret);
     IoResult words;
     if (client.maybe_readable()) words = client.recv({piece.data() + header, kFirstPiece});
-    if (words.failed()) return --port_.board().places[slot_].offered, client.abort();
     const std::string_view all(piece.data(), header + words.bytes);
     const IoResult sent = server.send(all);
+    // The client is gone. Its worker has the header all the same, as it has a connection from us.
+    if (words.failed()) return client.abort();
     if (sent.failed()) {
         client.unread(all.substr(header));
         return retry_elsewhere();
@@ -303,9 +318,14 @@ void FrontSession::established() {
         relay(std::string(all.substr(sent.bytes)));
 }
 
+void FrontSession::not_connected(int error_number) {
+    --port_.board().places[slot_].offered;
+    port_.failed(slot_, error_number);
+    retry_elsewhere();
+}
+
 // The worker took no byte of the client's.
 void FrontSession::retry_elsewhere() {
-    --port_.board().places[slot_].offered;
     tried_.push_back(slot_);
     drop_link();
     place();

@@ -11,11 +11,21 @@ namespace berth {
 
 namespace {
 
+// How often it is looked whether something waits that never comes.
+constexpr Duration kCheck{500};
+
 class ProxyMaster final : public AcceptMaster {
  public:
-    explicit ProxyMaster(FrontBoard& board) noexcept : board_(board) {}
+    ProxyMaster(EventLoop& loop, ListenerSet& listeners, FrontBoard& board) noexcept
+        : loop_(loop),
+          listeners_(listeners),
+          board_(board),
+          check_(Callback<>::to<&ProxyMaster::on_check>(*this)) {}
 
-    void serve(const Cycle& cycle) override { remove_stale_sockets(cycle.conf<Listening>()); }
+    void serve(const Cycle& cycle) override {
+        remove_stale_sockets(cycle.conf<Listening>());
+        if (front_count(cycle) > 0 && !check_.armed()) check_.start(loop_, kCheck);
+    }
     void worker_online(WorkerHandle& worker) override {
         const unsigned slot = worker.identity().slot;
         if (slot >= FrontBoard::kPlaces) return;
@@ -30,15 +40,42 @@ class ProxyMaster final : public AcceptMaster {
         std::uint64_t id = worker.identity().id;
         board_.places[slot].worker.compare_exchange_strong(id, 0);
     }
+    void close() override { check_.stop(); }
 
  private:
+    void on_check() {
+        drifts_.resize(board_.slots);
+        for (unsigned slot = 0; slot < drifts_.size(); ++slot) {
+            FrontBoard::Place& place = board_.places[slot];
+            const std::int32_t difference = place.difference();
+            if (difference != 0 && somebody_waits(slot)) continue;
+            if (const std::int32_t stays = drifts_[slot].seen(difference); stays != 0) place.correct(stays);
+        }
+        // As long as there is an address where fronts come.
+        const auto proxied = [](const ListenerSet::Item& item) { return !item.privates.empty(); };
+        if (std::ranges::any_of(listeners_.items(), proxied)) check_.start(loop_, kCheck);
+    }
+
+    bool somebody_waits(unsigned slot) const {
+        return std::ranges::any_of(listeners_.items(), [&](const ListenerSet::Item& item) {
+            return std::ranges::any_of(item.privates, [&](const ListenerSet::SlotSocket& door) {
+                return door.slot == slot && door.listener->somebody_waits();
+            });
+        });
+    }
+
+    EventLoop& loop_;
+    ListenerSet& listeners_;
     FrontBoard& board_;
+    std::vector<FrontBoard::Drift> drifts_;
+    Timer check_;
 };
 
 }  // namespace
 
-std::unique_ptr<AcceptMaster> make_proxy_master(Scoreboard& scoreboard) {
-    return std::make_unique<ProxyMaster>(scoreboard.fronts());
+std::unique_ptr<AcceptMaster> make_proxy_master(EventLoop& loop, ListenerSet& listeners,
+                                                Scoreboard& scoreboard) {
+    return std::make_unique<ProxyMaster>(loop, listeners, scoreboard.fronts());
 }
 
 unsigned front_count(const Cycle& cycle) {

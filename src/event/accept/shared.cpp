@@ -31,11 +31,13 @@ constexpr Duration kNoSlots{10};
 
 class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
  public:
-    SharedStrategy(Worker& worker, Listener& listener, int socket, ListenerCounters& counters, Waking waking)
+    SharedStrategy(Worker& worker, Listener& listener, int socket, ListenerCounters& counters, Waking waking,
+                   SessionOpener opener)
         : worker_(worker),
           listener_(listener),
           socket_(socket),
           counters_(counters),
+          opener_(opener),
           multi_(*worker.cycle().conf<EventsConf>().multi_accept),
           batch_(multi_ ? kMultiBatch : 1),
           trigger_(waking == Waking::one ? Trigger::level_exclusive : Trigger::level),
@@ -129,8 +131,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
 
     Taken accept_one() {
         if (worker_.connections().full()) {
-            worker_.log().warn("{} worker_connections are not enough: connections wait",
-                               worker_.connections().limit());
+            say_full();
             retry_later(kNoSlots);
             return Taken::stop;
         }
@@ -145,6 +146,15 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
         return Taken::connection;
     }
 
+    void say_full() {
+        const std::size_t limit = worker_.connections().limit();
+        if (worker_.is_front()) {
+            worker_.log().warn("{} front_connections are not enough: connections wait", limit / 2);
+        } else {
+            worker_.log().warn("{} worker_connections are not enough: connections wait", limit);
+        }
+    }
+
     void open(FileDescriptor fd, Address peer) {
         Connection* connection = worker_.connections().open(std::move(fd), std::move(peer), &listener_);
         if (connection == nullptr) {
@@ -152,7 +162,9 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
             worker_.log().error("a connection was refused: {}", system_error("watch", "", errno).message);
             return;
         }
-        std::unique_ptr<Session> session = listener_.make_session(*connection);
+        std::unique_ptr<Session> session = opener_.open != nullptr
+                                               ? opener_.open(*connection, listener_, opener_.user)
+                                               : listener_.make_session(*connection);
         if (session == nullptr) {
             count(counters_.refused);
             worker_.log().warn("a connection to {} was closed: nobody serves it",
@@ -193,6 +205,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     Listener& listener_;
     const int socket_;
     ListenerCounters& counters_;
+    const SessionOpener opener_;
     const bool multi_;
     unsigned batch_;
     unsigned calm_ = 0;
@@ -210,8 +223,9 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
 }  // namespace
 
 std::unique_ptr<AcceptStrategy> make_shared_strategy(Worker& worker, Listener& listener, int socket,
-                                                     ListenerCounters& counters, Waking waking) {
-    return std::make_unique<SharedStrategy>(worker, listener, socket, counters, waking);
+                                                     ListenerCounters& counters, Waking waking,
+                                                     SessionOpener opener) {
+    return std::make_unique<SharedStrategy>(worker, listener, socket, counters, waking, opener);
 }
 
 Waking waking_of(const Worker& worker) {

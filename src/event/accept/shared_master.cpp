@@ -1,8 +1,6 @@
 // Nudges.
 #include "event/accept/shared_master.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
 
 #include "core/cycle.hpp"
@@ -14,11 +12,6 @@ namespace berth {
 
 namespace {
 
-bool somebody_waits(const Listener& listener) {
-    pollfd waiting{listener.fd(), POLLIN, 0};
-    return listener.listening() && ::poll(&waiting, 1, 0) == 1;
-}
-
 class SharedMaster final : public AcceptMaster {
  public:
     SharedMaster(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard)
@@ -28,41 +21,45 @@ class SharedMaster final : public AcceptMaster {
         in_turns_ = *cycle.conf<EventsConf>().accept_mutex == AcceptMutex::on;
     }
     void worker_ended(WorkerHandle& worker) override {
-        if (lease_.release(worker.identity().id)) return nudge(&worker);
-        nudge_if_somebody_waits(&worker);
+        if (lease_.release(worker.identity().id)) nudge(ProcessRole::worker, &worker);
+        look(&worker);
     }
+    void front_gone(WorkerHandle& front) override { look(&front); }
+    void overloaded(WorkerHandle& worker) override { look(&worker); }
     bool take(WorkerHandle& worker, Message& message) override {
-        if (message.type == MessageType::disconnect) {
-            left();
-        } else if (message.type == MessageType::nudge && message.payload == kTurnOffered) {
-            nudge(&worker, &worker);
-        } else if (message.type == MessageType::nudge) {
-            nudge_if_somebody_waits(&worker);
-        }
-        return message.type == MessageType::nudge;
+        if (message.type == MessageType::disconnect) left();
+        if (message.type != MessageType::nudge || message.payload != kTurnOffered) return false;
+        nudge(ProcessRole::worker, &worker, &worker);
+        return true;
     }
 
  private:
     // It accepts no more, and has given up what it had.
     void left() {
-        if (in_turns_ && lease_.is_free(loop_.now())) return nudge(nullptr);
-        nudge_if_somebody_waits(nullptr);
+        if (in_turns_ && lease_.is_free(loop_.now())) nudge(ProcessRole::worker, nullptr);
+        look(nullptr);
     }
 
-    void nudge_if_somebody_waits(const WorkerHandle* but) {
-        const bool waits = std::ranges::any_of(listeners_.items(), [](const ListenerSet::Item& item) {
-            return item.strategy == Strategy::shared && somebody_waits(*item.listener);
+    // A process of one role may have been woken for what is now the other's: while a reload changes the
+    // strategy.
+    void look(const WorkerHandle* but) {
+        if (somebody_waits(Strategy::shared)) nudge(ProcessRole::worker, but);
+        if (somebody_waits(Strategy::proxy)) nudge(ProcessRole::front, but);
+    }
+
+    bool somebody_waits(Strategy strategy) const {
+        return std::ranges::any_of(listeners_.items(), [&](const ListenerSet::Item& item) {
+            return item.strategy == strategy && item.listener->somebody_waits();
         });
-        if (waits) nudge(but);
     }
 
     // One but this, which looks at all its sockets; `last_choice` when there is none. One that is stopped has
     // nudges enough.
-    void nudge(const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
+    void nudge(ProcessRole role, const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
         std::vector<WorkerHandle*> able;
         for (auto& worker : workers_.all()) {
-            if (worker->accepting() && !worker->is_front() && !worker->behind() && worker.get() != but)
-                able.push_back(worker.get());
+            const bool fits = worker->identity().role == role && worker->accepting();
+            if (fits && !worker->behind() && worker.get() != but) able.push_back(worker.get());
         }
         if (able.empty() && last_choice != nullptr) able.push_back(last_choice);
         if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);

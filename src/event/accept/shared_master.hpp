@@ -1,4 +1,5 @@
-// The master's part of strategy=shared: that no connection is left waiting because of a worker that is gone.
+// The master's part of what several processes watch, workers (strategy=shared) or fronts (proxy): that no
+// connection is left waiting because of one that is gone.
 #pragma once
 
 #include <memory>
@@ -7,8 +8,8 @@
 
 namespace berth {
 
-// Where the kernel wakes one worker for a connection, and that one dies before it accepts, or cannot, nobody
-// else is told: on every death, and when a worker says that it cannot, one living worker is told to look.
+// Where the kernel wakes one process for a connection, and that one dies before it accepts, or cannot, nobody
+// else is told: on every death, and when one says that it cannot, a living one is told to look.
 // With `accept_mutex on` the lease of a worker that is gone is freed, and one that waits for its turn is
 // woken. All outlive it.
 std::unique_ptr<AcceptMaster> make_shared_master(EventLoop& loop, Workers& workers, ListenerSet& listeners,

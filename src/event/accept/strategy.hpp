@@ -11,7 +11,7 @@
 namespace berth {
 
 // shared: all workers watch one socket (shared.cpp). handoff: the master accepts and passes descriptors round
-// robin (handoff_*). reuseport: one socket for each slot, the kernel chooses (reuseport.cpp). proxy: front
+// robin (handoff_*). reuseport: one socket for each slot, the kernel chooses. proxy: front
 // processes accept and relay to each worker's private address (proxy_*).
 enum class Strategy : std::uint8_t { shared, handoff, reuseport, proxy };
 

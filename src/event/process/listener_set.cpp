@@ -1,8 +1,6 @@
 // Which sockets are kept, which are opened, and which are closed when the configuration changes.
 #include "event/process/listener_set.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <iterator>
 
@@ -10,16 +8,6 @@
 #include "event/process/scoreboard.hpp"
 
 namespace berth {
-
-namespace {
-
-bool is_listening(int fd) {
-    int on = 0;
-    socklen_t length = sizeof(on);
-    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &length) == 0 && on != 0;
-}
-
-}  // namespace
 
 Result<void> ListenerSet::inherit(std::string_view descriptors) {
     Result<void> outcome;
@@ -117,7 +105,7 @@ Result<void> ListenerSet::open(const Listening::Entry& entry) {
         auto further = std::make_unique<Listener>(entry.address, options);
         taken = take_inherited(*further);
         if (!taken) return taken.error();
-        if (*taken) items_.back().group.push_back({slot, std::move(further)});
+        if (*taken) items_.back().group.push_back({slot, 0, std::move(further)});
     }
     return {};
 }
@@ -153,7 +141,7 @@ Result<void> ListenerSet::provide_group(Item& item, const Listening::Entry& entr
     options.strategy = entry.strategy;
     auto listener = std::make_unique<Listener>(item.listener->address(), options);
     if (Result<void> bound = listener->bind(); !bound) return bound;
-    item.group.push_back({slot, std::move(listener)});
+    item.group.push_back({slot, 0, std::move(listener)});
     return {};
 }
 
@@ -170,7 +158,7 @@ Result<void> ListenerSet::provide_private(Item& item, const Listening::Entry& en
     if (!*taken) {
         if (Result<void> ready = listener->bind_and_listen(); !ready) return ready;
     }
-    item.privates.push_back({slot, std::move(listener)});
+    item.privates.push_back({slot, ++last_door_, std::move(listener)});
     return {};
 }
 
@@ -224,12 +212,13 @@ void ListenerSet::give_back(Listener& listener) {
     }
 }
 
-void ListenerSet::retire(const Listening& wanted, bool keep_paths) {
+void ListenerSet::retire(const Listening& wanted, bool keep_paths, bool keep_doors) {
     inherited_.clear();
     for (Item& item : items_) {
         const Listening::Entry* entry = wanted.find(item.address);
         if (entry != nullptr) {
-            retire_slots(item, *entry, keep_paths);
+            retire_group(item, *entry);
+            if (!keep_doors) retire_doors(item, *entry, keep_paths);
         } else {
             retire_item(item, keep_paths);
         }
@@ -249,10 +238,13 @@ void ListenerSet::retire_item(Item& item, bool keep_paths) {
 }
 
 // Of a group only what was never let listen, for a configuration that was not applied.
-void ListenerSet::retire_slots(Item& item, const Listening::Entry& entry, bool keep_paths) {
+void ListenerSet::retire_group(Item& item, const Listening::Entry& entry) {
     std::erase_if(item.group, [&](const SlotSocket& socket) {
         return entry.strategy != Strategy::reuseport && !socket.listener->listening();
     });
+}
+
+void ListenerSet::retire_doors(Item& item, const Listening::Entry& entry, bool keep_paths) {
     for (SlotSocket& socket : item.privates) {
         if (entry.strategy == Strategy::proxy && entry.private_address &&
             entry.private_address(socket.slot) == socket.listener->address()) {
@@ -292,7 +284,8 @@ void ListenerSet::keep_own(const Listening& wanted, unsigned slot, ProcessRole r
             if (listener != own) listener->close();
         }
         for (const SlotSocket& socket : item.privates) {
-            if (!relayed || front || socket.slot != slot) socket.listener->close();
+            const bool its = relayed && !front && entry->private_address(slot) == socket.listener->address();
+            if (!its) socket.listener->close();
         }
     }
 }

@@ -22,6 +22,7 @@ class ListenerSet {
  public:
     struct SlotSocket {
         unsigned slot = 0;
+        std::uint32_t door = 0;  // of `privates`: a number that no other has
         std::unique_ptr<Listener> listener;
     };
 
@@ -35,7 +36,8 @@ class ListenerSet {
         // share of the connections, and resets what waits in one that is closed: so they are kept as long as
         // the address is served, also when there are fewer workers, or another strategy.
         std::vector<SlotSocket> group{};
-        // proxy: the workers' own addresses (Entry::private_address).
+        // proxy: the workers' own addresses (Entry::private_address), also those of configurations before
+        // this one that fronts still know.
         std::vector<SlotSocket> privates{};
 
         // The socket of that slot under reuseport; null when there is none.
@@ -69,8 +71,9 @@ class ListenerSet {
     // keep the others from being changed; the last such error is returned.
     Result<void> apply_options(const Listening& wanted);
     // Closes all that is not in `wanted`. Connections may still name a closed Listener: they are kept until
-    // forget(). With `keep_paths` unix sockets keep their paths: another binary serves them, too.
-    void retire(const Listening& wanted, bool keep_paths = false);
+    // forget(). With `keep_paths` unix sockets keep their paths: another binary serves them, too. With
+    // `keep_doors` the workers' own addresses stay as well: fronts of other configurations may still come.
+    void retire(const Listening& wanted, bool keep_paths = false, bool keep_doors = false);
     void forget() { retired_.clear(); }
 
     // Tells the scoreboard which index is which address, and how it is shared. `strategy`: in fact, whatever
@@ -104,12 +107,14 @@ class ListenerSet {
     void undo(std::size_t first_new);
     void give_back(Listener& listener);
     void retire_item(Item& item, bool keep_paths);
-    void retire_slots(Item& item, const Listening::Entry& entry, bool keep_paths);
+    void retire_group(Item& item, const Listening::Entry& entry);
+    void retire_doors(Item& item, const Listening::Entry& entry, bool keep_paths);
 
     std::vector<Item> items_;
     std::vector<std::unique_ptr<Listener>> retired_;
     std::vector<Inherited> inherited_;
     std::size_t next_index_ = 0;
+    std::uint32_t last_door_ = 0;
 };
 
 }  // namespace berth

@@ -243,6 +243,7 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
                  to_text(is.role), worker.pid());
     }
     if (ending_ != Ending::no) return finish_when_empty();
+    if (worker.is_front()) retire_sockets(shares_sockets());
     finish_switch();
     if (worker.asked()) return;
     count(scoreboard_.deaths());

@@ -65,6 +65,7 @@ class Master {
     Result<void> start_candidate();
     void commit();
     void finish_commit();
+    void retire_sockets(bool keep_paths);
     void reject(const std::string& why);
     void on_ready_limit();
     void on_worker_left(WorkerHandle&) { finish_switch(); }

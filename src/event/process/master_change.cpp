@@ -93,13 +93,20 @@ void Master::finish_commit() {
     if (Result<void> applied = listeners_.apply_options(listening); !applied) {
         log().error("{}", applied.error().message);
     }
-    listeners_.retire(listening, shares_sockets());
-    listeners_.forget();
+    retire_sockets(shares_sockets());
     redirect_standard_error(log());
     take_new_paths();
     count(scoreboard_.reloads());
     scoreboard_.master().generation = generation;
     finish_switch();
+}
+
+// What the configuration in force does not want, and no front that still lives.
+void Master::retire_sockets(bool keep_paths) {
+    if (candidate_ != nullptr || workers_.drain_pending()) return;
+    const bool keep_doors = workers_.has_other_fronts(current_->number());
+    listeners_.retire(current_->cycle->conf<Listening>(), keep_paths, keep_doors);
+    listeners_.forget();
 }
 
 // The new generation is active when the old one accepts no more, by its own word: then nobody gets an answer
@@ -125,9 +132,8 @@ void Master::reject(const std::string& why) {
     if (candidate_ != nullptr) {
         log().emerg("{}", why);
         workers_.kill(candidate_->number());
-        listeners_.retire(current_->cycle->conf<Listening>());  // what was bound for the candidate alone
-        listeners_.forget();
         candidate_.reset();
+        retire_sockets(false);  // what was bound for the candidate alone
     }
     log().error("configuration not applied; generation {} goes on", current_->number());
     end_reload(why, false);

@@ -6,7 +6,7 @@
 #include "core/module.hpp"
 #include "event/accept/accept_strategy.hpp"
 #include "event/accept/handoff_receiver.hpp"
-#include "event/accept/reuseport.hpp"
+#include "event/accept/lent_sockets.hpp"
 #include "event/accept/turn.hpp"
 #include "event/events_module.hpp"
 #include "event/listening.hpp"
@@ -97,13 +97,13 @@ void Worker::accept_connections() {
         if (is_front() && entry.strategy != Strategy::proxy) continue;
         ListenerSet::Item* item = listeners_.find(entry.address);
         const Listener* socket = item == nullptr ? nullptr : socket_of(*this, entry, *item);
-        if (socket == nullptr || !socket->has_socket()) {
+        if (socket == nullptr || !is_listening(socket->fd())) {
             log().alert("nothing listens on {}: it is not served", entry.address.to_text());
             continue;
         }
         item->listener->open_session(entry.open, entry.user);
         item->count_in(&row_.listener(item->index));
-        auto acceptor = make_accept_strategy(*this, entry, *item);
+        auto acceptor = make_accept_strategy(*this, entry, *item, *socket);
         acceptor->arm();
         acceptors_.push_back(std::move(acceptor));
     }

@@ -1,7 +1,6 @@
 // Forking workers, and the book kept of them.
 #include "event/process/workers.hpp"
 
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -58,15 +57,15 @@ void WorkerHandle::on_message(Message& message) {
         left_ = true;
         if (is_front()) {
             owner_.drain_workers();
-            owner_.nudge_fronts(nullptr);
+            owner_.sharing_.front_gone(*this);
         } else {
             owner_.sharing_.take(*this, message);
         }
         owner_.events_.left(*this);
     } else if (is_front()) {
-        if (message.type == MessageType::nudge) owner_.nudge_fronts(this);
-    } else {
-        owner_.sharing_.take(*this, message);
+        if (message.type == MessageType::nudge) owner_.sharing_.front_gone(*this);
+    } else if (!owner_.sharing_.take(*this, message) && message.type == MessageType::nudge) {
+        owner_.sharing_.overloaded(*this);
     }
 }
 
@@ -146,6 +145,12 @@ std::size_t Workers::count(std::uint64_t generation, ProcessRole role) const noe
 bool Workers::all_ready(std::uint64_t generation) const noexcept {
     return std::ranges::all_of(all_, [&](const auto& worker) {
         return worker->identity_.generation != generation || worker->ready();
+    });
+}
+
+bool Workers::has_other_fronts(std::uint64_t generation) const noexcept {
+    return std::ranges::any_of(all_, [&](const auto& worker) {
+        return worker->is_front() && worker->identity_.generation != generation;
     });
 }
 
@@ -229,21 +234,6 @@ void Workers::send_all(MessageType type, std::string_view payload, int fd) {
     for (auto& worker : all_) worker->send(type, payload, fd);
 }
 
-// One front but this looks at the sockets, when somebody waits there whom the kernel has told another of.
-void Workers::nudge_fronts(const WorkerHandle* but) {
-    const bool waits = std::ranges::any_of(listeners_.items(), [](const ListenerSet::Item& item) {
-        pollfd waiting{item.listener->fd(), POLLIN, 0};
-        return item.strategy == Strategy::proxy && item.listener->listening() && ::poll(&waiting, 1, 0) == 1;
-    });
-    if (!waits) return;
-    std::vector<WorkerHandle*> able;
-    for (auto& front : all_) {
-        if (front->is_front() && front->accepting() && !front->behind() && front.get() != but)
-            able.push_back(front.get());
-    }
-    if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);
-}
-
 void Workers::ended(WorkerHandle& worker, int status) {
     worker.channel_->read_rest();
     if (!worker.is_front()) sharing_.worker_ended(worker);
@@ -265,7 +255,7 @@ void Workers::front_ended(WorkerHandle& front) {
     });
     if (!others && front.asked_) scoreboard_.fronts().forget_secret(generation);
     drain_workers();
-    nudge_fronts(&front);
+    sharing_.front_gone(front);
 }
 
 void Workers::poll() {

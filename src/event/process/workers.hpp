@@ -100,6 +100,8 @@ class Workers {
     std::size_t count(std::uint64_t generation, ProcessRole role = ProcessRole::worker) const noexcept;
     bool all_ready(std::uint64_t generation) const noexcept;
 
+    // Is there a front of another generation?
+    bool has_other_fronts(std::uint64_t generation) const noexcept;
     // Have those of all other generations said that they accept no more?
     bool others_left(std::uint64_t generation) const noexcept;
     // They are not waited for any longer; returns how many had not said so.
@@ -128,7 +130,6 @@ class Workers {
     void ended(WorkerHandle& worker, int status);
     [[noreturn]] void run_child(Generation& generation, WorkerHandle& worker, FileDescriptor channel,
                                 pid_t master);
-    void nudge_fronts(const WorkerHandle* but);
     void drain_fronts(std::uint64_t but, Drain how, Callback<> drained);
     void drain_workers();
     void front_ended(WorkerHandle& front);
@@ -149,7 +150,6 @@ class Workers {
         Drain how = Drain::politely;
         Callback<> drained;
     };
-    std::size_t turn_ = 0;
     std::optional<PendingDrain> pending_;
     Timer fronts_late_;
     Task bury_;

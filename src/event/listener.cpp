@@ -104,7 +104,7 @@ Result<void> clear_stale_path(const Address& address) {
 }
 
 Listener::Listener(Address address, ListenOptions options)
-    : address_(std::move(address)), options_(options) {}
+    : address_(std::move(address)), options_(std::move(options)) {}
 
 Result<void> Listener::bind_and_listen() {
     Result<void> done = bind();

@@ -214,6 +214,84 @@ TEST(ProxyBodiesLong, ManyMegabytesPassUnchanged) {
     EXPECT_TRUE(heard.empty());
 }
 
+// Compares what comes with one piece, again and again.
+struct Repeated {
+    const std::string& piece;
+    std::size_t read = 0;
+    bool right = true;
+
+    void take(std::string_view some) {
+        while (!some.empty()) {
+            const std::size_t at = read % piece.size();
+            const std::size_t size = std::min(some.size(), piece.size() - at);
+            right = right && piece.compare(at, size, some.substr(0, size)) == 0;
+            read += size;
+            some.remove_prefix(size);
+        }
+    }
+};
+
+// Takes a body slowly; false when it ends before its end.
+bool take_body(BackendConnection& connection, const BackendRequest& request, Repeated& body) {
+    const bool chunked = request.has("Transfer-Encoding");
+    const std::size_t length = std::strtoul(request.header("Content-Length").c_str(), nullptr, 10);
+    std::string waiting;
+    while (chunked || body.read < length) {
+        const std::string some = connection.read_some();
+        if (some.empty()) return false;
+        connection.take_received();
+        ::usleep(100);
+        if (!chunked) {
+            body.take(some);
+            continue;
+        }
+        waiting += some;
+        for (std::size_t end = 0; (end = waiting.find("\r\n")) != waiting.npos;) {
+            const std::size_t size = std::strtoul(waiting.c_str(), nullptr, 16);
+            if (waiting.size() < end + 2 + size + 2) break;
+            body.take(std::string_view(waiting).substr(end + 2, size));
+            waiting.erase(0, end + 2 + size + 2);
+            if (size == 0) return waiting.empty();
+        }
+    }
+    return body.read == length;
+}
+
+// The same upwards, to a slow backend: with the body in a file first, and as it comes; in bounded memory.
+TEST(ProxyBodiesLong, ManyMegabytesReachASlowBackendUnchanged) {
+    const std::size_t pieces = std::getenv("BERTH_LONG") != nullptr ? 1024 : 24;
+    const std::string piece = pattern(1024 * 1024);
+    for (const char* mode : {"", "proxy_request_buffering off;"}) {
+        for (const bool chunked : {false, true}) {
+            SCOPED_TRACE(std::string(mode) + (chunked ? " chunked" : ""));
+            Repeated body{piece};
+            auto backend = Backend::raw([&](BackendConnection& connection) {
+                BackendRequest request;
+                if (!connection.read_head(request) || !take_body(connection, request, body)) return;
+                connection.send(answer("ok"));
+            });
+            Server server(config(*backend, mode));
+            ASSERT_TRUE(eventually([&] { return !server.workers().empty(); }));
+            const pid_t worker = server.workers().front();
+            const std::size_t before = resident(worker);
+            Client client(server.port());
+            client.send("POST / HTTP/1.1\r\nHost: h\r\n" +
+                        (chunked ? "Transfer-Encoding: chunked\r\n\r\n"
+                                 : "Content-Length: " + std::to_string(pieces * piece.size()) + "\r\n\r\n"));
+            std::size_t most = 0;
+            for (std::size_t i = 0; i < pieces; ++i) {
+                ASSERT_TRUE(client.send(chunked ? "100000\r\n" + piece + "\r\n" : piece)) << i;
+                most = std::max(most, resident(worker));
+            }
+            if (chunked) client.send("0\r\n\r\n");
+            EXPECT_EQ(client.read_response().body, "ok");
+            EXPECT_TRUE(body.right);
+            EXPECT_EQ(body.read, pieces * piece.size());
+            EXPECT_LT(most, before + 4 * 1024 * 1024);
+        }
+    }
+}
+
 TEST(ProxyBodiesBroken, AnAnswerThatEndsTooSoonIsSeenToBeIncomplete) {
     Backend backend([](BackendConnection& connection, const BackendRequest& request) {
         if (request.target == "/length") connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");

@@ -1,12 +1,11 @@
 // The configuration that everybody pastes, in both syntaxes, before four real Node processes.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include <map>
+#include <memory>
 
 #include "tests/integration/support/client.hpp"
-#include "tests/integration/support/program.hpp"
+#include "tests/integration/support/node.hpp"
 #include "tests/integration/support/server.hpp"
 
 namespace berth::test {
@@ -22,25 +21,11 @@ require('http').createServer((request, response) => {
 class FourNodes : public ::testing::Test {
  protected:
     void SetUp() override {
-        if (!has_program("node")) GTEST_SKIP() << "node is not installed";
-        const std::string program = folder_.write("app.js", kProgram);
-        for (const Port& port : ports_) {
-            const std::string number = std::to_string(port.number());
-            pids_.push_back(start_program({"node", program, number}, {}, folder_ / ("out" + number),
-                                          folder_ / ("err" + number)));
-        }
-        for (const Port& port : ports_) {
-            EXPECT_TRUE(eventually([&] { return Client(port.number()).connected(); }));
-        }
-    }
-    ~FourNodes() override {
-        for (const pid_t pid : pids_) {
-            ::kill(-pid, SIGKILL);
-            ::waitpid(pid, nullptr, 0);
-        }
+        if (!Node::installed()) GTEST_SKIP() << "node is not installed";
+        for (int i = 0; i < 4; ++i) nodes_.push_back(std::make_unique<Node>(kProgram));
     }
 
-    std::string port(std::size_t i) const { return std::to_string(ports_[i].number()); }
+    std::string port(std::size_t i) const { return std::to_string(nodes_[i]->port()); }
 
     // Every process gets its share, and sees who asks.
     void check(Server& server) {
@@ -56,13 +41,11 @@ class FourNodes : public ::testing::Test {
         }
         EXPECT_EQ(answers.size(), 4U);
         for (const auto& [pid, count] : answers) EXPECT_EQ(count, 2) << pid;
-        ::kill(pids_[0], SIGKILL);
+        nodes_[0]->kill();
         for (int i = 0; i < 8; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
     }
 
-    TempFolder folder_;
-    std::vector<Port> ports_{4};
-    std::vector<pid_t> pids_;
+    std::vector<std::unique_ptr<Node>> nodes_;
 };
 
 TEST_F(FourNodes, InNginxsSyntax) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/build_info.hpp"
+#include "core/command.hpp"
 #include "core/command_line.hpp"
 #include "core/config/help.hpp"
 #include "core/config/schema.hpp"
@@ -136,6 +137,21 @@ int load_and_run(const CommandLine& line, std::vector<std::string> arguments) {
     return serve(program, std::move(generation));
 }
 
+// A command of a module: what is wrong with it is said before anybody is asked.
+int ask(const CommandLine& line) {
+    const Command& command = *find_command(line.command.front());
+    if (line.command.size() == 1) return print(std::string(command.usage)), 0;
+    const std::string text = command_line(line.command);
+    ConfigTree tree;
+    Diagnostics findings;
+    const Node* node = read_command(text, tree, findings);
+    if (node == nullptr) return complain(findings.report("command")), kUsageError;
+    if (Result<void> checked = command.check(*node); !checked) {
+        return complain("berth: " + checked.error().message + "\n"), kUsageError;
+    }
+    return ask_running_server(choose_options(line), text);
+}
+
 int run(const CommandLine& line, std::vector<std::string> arguments) {
     using Action = CommandLine::Action;
     switch (line.action) {
@@ -145,6 +161,7 @@ int run(const CommandLine& line, std::vector<std::string> arguments) {
         case Action::manual: return print_manual(line.topic);
         case Action::schema: return print(json_schema(Grammar::instance())), 0;
         case Action::signal: return tell_running_server(choose_options(line), line.signal);
+        case Action::command: return ask(line);
         case Action::serve:
         case Action::test:
         case Action::dump: break;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/command.hpp"
+#include "core/module.hpp"
 #include "core/text/similar.hpp"
 
 namespace berth {
@@ -64,6 +66,11 @@ Result<void> take_quiet(CommandLine& line, std::string_view) {
     return {};
 }
 
+Result<void> take_json(CommandLine& line, std::string_view) {
+    line.json = true;
+    return {};
+}
+
 Result<void> take_help(CommandLine& line, std::string_view value) {
     line.action = Action::manual;
     line.topic = value;
@@ -90,6 +97,7 @@ constexpr Option options[] = {
     {'T', "dump", Takes::nothing, "             test it and print it", act<Action::dump>},
     {0, "format", Takes::value, "yaml|nginx   with -T: print it converted", take_format},
     {'q', "quiet", Takes::nothing, "             with -t: say nothing but errors", take_quiet},
+    {0, "json", Takes::nothing, "             with a command: answer as JSON", take_json},
     {'s', "signal", Takes::value, "SIGNAL       tell the running server: stop, quit, reload, reopen",
      take_signal},
     {'v', "version", Takes::nothing, "             the version", act<Action::version>},
@@ -109,7 +117,7 @@ class Parser {
             const std::string_view word = next();
             Result<void> taken;
             if (word.size() < 2 || word[0] != '-') {
-                taken = Error("invalid argument \"" + std::string(word) + "\": options begin with \"-\"");
+                line_.command.emplace_back(word);
             } else if (word[1] == '-') {
                 taken = take_long(word.substr(2));
             } else {
@@ -118,10 +126,27 @@ class Parser {
             if (!taken) return taken.error();
         }
         if (!line_.format.empty() && line_.action != Action::dump) return Error("--format goes with -T");
+        if (Result<void> settled = settle_command(); !settled) return settled.error();
         return line_;
     }
 
  private:
+    // A command is all that is asked for; -h and --help are then about it.
+    Result<void> settle_command() {
+        if (line_.json && line_.command.empty()) return Error("--json goes with a command: upstream list");
+        if (line_.command.empty()) return {};
+        const std::string& name = line_.command.front();
+        if (find_command(name) == nullptr) return unknown_command(name);
+        const bool asks_how = line_.action == Action::usage || line_.action == Action::manual;
+        if (line_.action != Action::serve && !asks_how) {
+            return Error("the command \"" + name + "\" does not go with -s, -t, -T, -v or -V");
+        }
+        line_.action = Action::command;
+        if (asks_how) line_.command.resize(1);
+        if (line_.json) line_.command.emplace_back("--json");
+        return {};
+    }
+
     std::string_view next() {
         const std::string_view word = rest_.front();
         rest_ = rest_.subspan(1);
@@ -185,7 +210,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string_view> argumen
 }
 
 std::string usage_text() {
-    std::string text = "usage: server [OPTION]...\n\n";
+    std::string text = "usage: server [OPTION]...\n       server COMMAND [WORD]... [OPTION]...\n\n";
     for (const Option& option : options) {
         std::string left =
             option.letter != 0 ? std::string("  -") + option.letter + ", --" : std::string("      --");
@@ -194,6 +219,12 @@ std::string usage_text() {
         text += left;
         text += option.usage;
         text += '\n';
+    }
+    text += "\nCommands for the running server; alone, each says what it can do:\n";
+    for (const Module* module : modules()) {
+        for (const Command& command : module->commands) {
+            text += "  " + std::string(command.name) + "  " + std::string(command.summary) + "\n";
+        }
     }
     return text;
 }

@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/command.hpp"
 #include "core/config/conf.hpp"
 #include "core/config/directive.hpp"
 #include "core/result.hpp"
@@ -38,6 +39,8 @@ struct Module {
     // Its part of the status (`status`, metrics): adds members to the outermost object, in the worker that
     // was asked. What others count it reads from shared memory.
     void (*status)(Worker&, StatusWriter&) = nullptr;
+    // What it answers of `./server NAME …`, over the control socket.
+    std::span<const Command> commands{};
 };
 
 // All modules of this build, in order; the table is written by `configure`.

@@ -1,12 +1,14 @@
 // Both ends of the control socket.
 #include "event/process/control.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/net/address.hpp"
@@ -21,20 +23,40 @@ constexpr std::string_view kSuccess = "ok\n";
 constexpr std::string_view kFailure = "failed\n";
 constexpr Duration kNoDescriptors{250};
 
-bool allowed(int fd) {
+constexpr std::string_view kTurnedAway = "| only root and the user that the server runs as may ask\nfailed\n";
+
+std::optional<ucred> peer_of(int fd) {
     ucred peer{};
     socklen_t length = sizeof(peer);
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
-    return peer.uid == 0 || peer.uid == ::geteuid();
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+    return peer;
+}
+
+std::string name_of(const std::optional<ucred>& peer) {
+    return peer ? fmt::format("uid {}, pid {}", peer->uid, peer->pid) : "nobody knows whom";
 }
 
 }  // namespace
 
-ControlServer::Client::Client(ControlServer& owner, FileDescriptor socket, std::uint64_t its_number) noexcept
+ControlServer::Client::Client(ControlServer& owner, FileDescriptor socket, std::uint64_t its_number,
+                              std::string peer)
     : server(owner),
       fd(std::move(socket)),
       number(its_number),
-      watcher(Callback<Readiness>::to<&Client::on_ready>(*this), fd.get()) {}
+      who(std::move(peer)),
+      watcher(Callback<Readiness>::to<&Client::on_ready>(*this), fd.get()),
+      limit(Callback<>::to<&Client::on_timeout>(*this)) {
+    limit.start(owner.loop_, owner.timeout_);
+}
+
+void ControlServer::Client::on_timeout() {
+    ++server.dropped_;
+    if (server.log_ != nullptr) {
+        server.log_->warn("a client of the control socket ({}) was dropped: it {} in time", who,
+                          finished ? "did not read its answer" : "asked nothing");
+    }
+    server.drop(*this);
+}
 
 void ControlServer::Client::on_ready(Readiness readiness) {
     if (readiness.writable && fd) server.write(*this);
@@ -82,12 +104,16 @@ void ControlServer::on_connect(Readiness) {
         return again_.start(loop_, kNoDescriptors);
     }
     if (!fd) return;
-    if (!allowed(fd.get())) {
+    const std::optional<ucred> peer = peer_of(fd.get());
+    if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) {
         ++refused_;
-        if (log_ != nullptr) log_->warn("a client of the control socket was turned away: another user's");
+        if (log_ != nullptr) {
+            log_->warn("a client of the control socket was turned away: another user's ({})", name_of(peer));
+        }
+        static_cast<void>(::send(fd.get(), kTurnedAway.data(), kTurnedAway.size(), MSG_NOSIGNAL));
         return;
     }
-    Client& client = clients_.emplace_back(*this, std::move(fd), ++last_number_);
+    Client& client = clients_.emplace_back(*this, std::move(fd), ++last_number_, name_of(peer));
     if (!loop_.watch(client.watcher, Trigger::edge)) return drop(client);
     if (clients_.size() < limit_) return;
     full_ = true;
@@ -95,8 +121,9 @@ void ControlServer::on_connect(Readiness) {
     if (log_ != nullptr) log_->warn("{} clients at the control socket: the next ones wait", clients_.size());
 }
 
-void ControlServer::limit(std::size_t clients, Log& log) noexcept {
+void ControlServer::limit(std::size_t clients, Duration timeout, Log& log) noexcept {
     limit_ = clients;
+    timeout_ = timeout;
     log_ = &log;
     loop_.post(bury_);
 }
@@ -115,11 +142,17 @@ void ControlServer::read(Client& client) {
         if (got <= 0) return drop(client);
         if (client.asked) continue;
         client.in.append(buffer, static_cast<std::size_t>(got));
-        if (client.in.size() > kMaxRequest) return drop(client);
         const std::size_t end = client.in.find('\n');
-        if (end == std::string::npos) continue;
-        client.asked = true;
-        asked_(ControlRequest{client.number, std::string_view(client.in).substr(0, end)});
+        client.asked = end != std::string::npos || client.in.size() > kMaxRequest;
+        if (!client.asked) continue;
+        client.limit.stop();
+        if (end > kMaxRequest) {
+            ++dropped_;
+            if (log_ != nullptr) log_->warn("a command of {} at the control socket is too long", client.who);
+            answer(client.number, fmt::format("a command has at most {} bytes", kMaxRequest), false);
+            return;
+        }
+        asked_(ControlRequest{client.number, std::string_view(client.in).substr(0, end), client.who});
     }
 }
 
@@ -133,6 +166,7 @@ void ControlServer::answer(std::uint64_t number, std::string_view text, bool suc
     }
     client->out += success ? kSuccess : kFailure;
     client->finished = true;
+    client->limit.start(loop_, timeout_);
     write(*client);
 }
 
@@ -149,6 +183,7 @@ void ControlServer::write(Client& client) {
 // It may be on the stack: destroyed later in the turn.
 void ControlServer::drop(Client& client) {
     client.watcher.unwatch();
+    client.limit.stop();
     client.fd.reset();
     auto found = std::ranges::find(clients_, client.number, &Client::number);
     if (found != clients_.end()) dead_.splice(dead_.end(), clients_, found);
@@ -181,6 +216,7 @@ void ControlServer::abandon() noexcept {
     let_go();
     for (Client& client : clients_) {
         client.watcher.unwatch();
+        client.limit.stop();
         client.fd.reset();
     }
     dead_.splice(dead_.end(), clients_);
@@ -196,7 +232,7 @@ void obey(ControlServer& server, const ControlRequest& request, const ControlCom
         run();
         return server.answer(request.client, {}, true);
     }
-    server.answer(request.client, "unknown command", false);
+    commands.other(request);
 }
 
 Result<ControlAnswer> ask_control(const std::string& path, std::string_view command, Duration timeout) {
@@ -207,7 +243,8 @@ Result<ControlAnswer> ask_control(const std::string& path, std::string_view comm
     if (::connect(fd.get(), address->data(), address->length()) != 0)
         return system_error("connect", path, errno);
     const std::string request = std::string(command) + "\n";
-    if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0)
+    // Who is turned away at once has an answer all the same.
+    if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0 && errno != EPIPE)
         return system_error("send", path, errno);
 
     std::string received;

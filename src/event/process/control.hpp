@@ -14,28 +14,31 @@
 
 namespace berth {
 
-// What somebody asked for: "reload", "reopen", "stop", "quit", "status". Answered by ControlServer::answer(),
-// which may be much later.
+// What somebody asked for: "reload", "reopen", "stop", "quit", "status", or the command of a module. Answered
+// by ControlServer::answer(), which may be much later.
 struct ControlRequest {
     std::uint64_t client = 0;
     std::string_view command;
+    std::string_view who = {};  // "uid 0, pid 12", by the kernel's word
 };
 
 // Listens on a unix socket, mode 0600. A peer that is neither root nor this process's user is turned away
 // (SO_PEERCRED, unix(7)).
 class ControlServer {
  public:
-    static constexpr std::size_t kMaxRequest = 256;
+    static constexpr std::size_t kMaxRequest = 4096;
+    static constexpr Duration kTimeout{10'000};
 
     ControlServer(EventLoop& loop, Callback<const ControlRequest&> asked) noexcept;
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
 
-    // From here on at most so many clients at once; more wait until one has left. The log outlives this, or
-    // the next call.
-    void limit(std::size_t clients, Log& log) noexcept;
-    // Peers that were turned away because of who they are.
+    // From here on at most so many clients at once; more wait until one has left. Who has not asked `timeout`
+    // after it came, or not read its answer, is dropped. The log outlives this, or the next call.
+    void limit(std::size_t clients, Duration timeout, Log& log) noexcept;
+    // Peers that were turned away because of who they are; and those dropped because of what they did.
     std::uint64_t refused() const noexcept { return refused_; }
+    std::uint64_t dropped() const noexcept { return dropped_; }
 
     // A socket that nobody answers on is replaced; anything else at this path is an error. When it listens
     // already it moves to the new path, clients stay.
@@ -54,17 +57,20 @@ class ControlServer {
 
  private:
     struct Client {
-        Client(ControlServer& owner, FileDescriptor socket, std::uint64_t its_number) noexcept;
+        Client(ControlServer& owner, FileDescriptor socket, std::uint64_t its_number, std::string peer);
         void on_ready(Readiness readiness);
+        void on_timeout();
 
         ControlServer& server;
         FileDescriptor fd;
         std::uint64_t number;
+        std::string who;
         std::string in;
         std::string out;
         bool asked = false;
         bool finished = false;  // answered: closed when `out` is sent
         Watcher watcher;
+        Timer limit;
     };
 
     void on_connect(Readiness);
@@ -81,7 +87,9 @@ class ControlServer {
     FileDescriptor fd_;
     std::uint64_t last_number_ = 0;
     std::size_t limit_ = 64;
+    Duration timeout_ = kTimeout;
     std::uint64_t refused_ = 0;
+    std::uint64_t dropped_ = 0;
     bool full_ = false;  // so many that nobody is accepted
     Log* log_ = nullptr;
     std::list<Client> clients_;
@@ -98,6 +106,7 @@ struct ControlCommands {
     Callback<> reopen;
     Callback<> stop;
     Callback<> quit;
+    Callback<const ControlRequest&> other;  // any other word
 };
 void obey(ControlServer& server, const ControlRequest& request, const ControlCommands& commands);
 

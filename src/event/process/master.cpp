@@ -33,6 +33,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       parent_(::getppid()),
       signals_(loop, Callback<const SignalEvent&>::to<&Master::on_signal>(*this)),
       control_(loop, Callback<const ControlRequest&>::to<&Master::on_control>(*this)),
+      commands_(loop, control_),
       workers_(loop, listeners, scoreboard,
                {Callback<WorkerHandle&>::to<&Master::on_worker_ready>(*this),
                 Callback<WorkerHandle&>::to<&Master::on_worker_stuck>(*this),
@@ -50,7 +51,7 @@ Master::Master(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
 Result<void> Master::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*current_->cycle);
-    control_.limit(*conf().control_clients, log());
+    control_.limit(*conf().control_clients, *conf().control_timeout, log());
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
     }
@@ -67,6 +68,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     workers_.sharing().serve(*current_->cycle);
     start_workers();
     tick_.start(loop_, kTick);
+    commands_.use(*current_->cycle);
     loop_.run();
 
     control_.close();
@@ -74,7 +76,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     // While another binary serves the same unix sockets, their paths are its.
     if (!shares_sockets()) listeners_.remove_unix_paths(true);
     log().notice("exit");
-    end_despite_thread(reload_.get(), log());
+    end_despite_thread(reload_ != nullptr || commands_.at_work(), log());
     return {};
 }
 
@@ -103,7 +105,8 @@ void Master::on_control(const ControlRequest& request) {
     obey(control_, request,
          {Callback<std::uint64_t>::to<&Master::reload>(*this), status(),
           Callback<>::to<&Master::reopen>(*this), Callback<>::to<&Master::stop>(*this),
-          Callback<>::to<&Master::quit>(*this)});
+          Callback<>::to<&Master::quit>(*this),
+          Callback<const ControlRequest&>::to<&Commands::ask>(commands_)});
 }
 
 std::string Master::status() const {
@@ -130,6 +133,7 @@ void Master::quit() {
     if (ending_ != Ending::no) return;
     ending_ = Ending::gracefully;
     log().notice("gracefully shutting down");
+    commands_.close();
     workers_.drain_all(Drain::at_once);
     workers_.sharing().close();
     listeners_.close();
@@ -139,6 +143,7 @@ void Master::quit() {
 void Master::stop() {
     if (ending_ == Ending::fast) return;
     ending_ = Ending::fast;
+    commands_.close();
     workers_.terminate_all();
     workers_.sharing().close();
     listeners_.close();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "event/process/commands.hpp"
 #include "event/process/control.hpp"
 #include "event/process/pid_file.hpp"
 #include "event/process/program.hpp"
@@ -93,6 +94,7 @@ class Master {
     const pid_t parent_;
     SignalSource signals_;
     ControlServer control_;
+    Commands commands_;
     Workers workers_;
     RespawnPolicy respawn_;
     Ending ending_ = Ending::no;

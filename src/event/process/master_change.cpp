@@ -30,6 +30,7 @@ void Master::reload(std::uint64_t client) {
         return end_reload(fmt::format("generation {} active again", current_->number()), true);
     }
     log().notice("reconfiguring");
+    commands_.hold();
     CycleOptions options = program_.options;
     options.generation = ++last_generation_;
     reload_ = std::make_unique<Reload>(loop_, std::move(options), Callback<>::to<&Master::on_loaded>(*this));
@@ -72,7 +73,7 @@ void Master::commit() {
     workers_stopped_ = false;
     missing_.clear();
     respawn_.configure(*conf().worker_respawn_delay);
-    control_.limit(*conf().control_clients, log());
+    control_.limit(*conf().control_clients, *conf().control_timeout, log());
     const std::uint64_t generation = current_->number();
     const auto& listening = current_->cycle->conf<Listening>();
     listeners_.serve(listening);
@@ -144,7 +145,7 @@ void Master::on_ready_limit() { reject("the new workers are not ready in time");
 void Master::end_reload(const std::string& text, bool success) {
     if (std::exchange(reopen_again_, false) && success) reopen();
     for (const std::uint64_t client : std::exchange(clients_, {})) control_.answer(client, text, success);
-    if (!std::exchange(reload_again_, false)) return;
+    if (!std::exchange(reload_again_, false)) return commands_.use(*current_->cycle);
     clients_ = std::exchange(next_clients_, {});
     reload(0);
 }

@@ -69,6 +69,7 @@ struct ProcessConf {
     Setting<std::string> pid{""};
     Setting<std::string> control{""};
     Setting<std::size_t> control_clients{64};
+    Setting<std::chrono::milliseconds> control_timeout{std::chrono::milliseconds(10'000)};
     Setting<std::string> lock_file{""};
     Setting<std::string> working_directory{""};
     Setting<bool> daemon{true};

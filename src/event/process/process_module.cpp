@@ -259,6 +259,9 @@ constexpr Directive directives[] = {
     rows::number<&C::control_clients>(
         "control_clients", in_main,
         "How many may ask at the control socket at once; more wait until one has left.", {1}),
+    rows::duration<&C::control_timeout>(
+        "control_timeout", in_main,
+        "How long a client of the control socket may take to ask, and then to read its answer."),
     rows::custom<&C::lock_file, take_lock_file>(
         "lock_file", in_main, {1, 1}, "PATH",
         "Does nothing, and says so: locks between workers are in shared memory."),

@@ -30,8 +30,8 @@ class Reload : private RemoteTask {
     std::thread thread_;
 };
 
-// The last step of a process that was told to end at once: when the thread of `reload` (may be null) is still
-// at work, perhaps stuck in the file system, ends the process with code 0 without waiting for it.
-void end_despite_thread(const Reload* reload, Log& log);
+// The last step of a process that was told to end at once: when a helper thread is still at work, perhaps
+// stuck in the file system, ends the process with code 0 without waiting for it.
+void end_despite_thread(bool at_work, Log& log);
 
 }  // namespace berth

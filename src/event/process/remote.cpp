@@ -57,6 +57,11 @@ int complain(const std::string& text) {
     return 1;
 }
 
+int show(const ControlAnswer& answer) {
+    std::fputs(answer.text.c_str(), answer.success ? stdout : stderr);
+    return answer.success ? 0 : 1;
+}
+
 int number_of(const std::string& command) {
     if (command == "stop") return SIGTERM;
     if (command == "quit") return SIGQUIT;
@@ -78,10 +83,7 @@ int send_signal(const RunningServer& server, const std::string& command) {
 
 int tell_running_server(const CycleOptions& options, const std::string& command) {
     const Result<RunningServer> found = find_server(options);
-    if (!found) {
-        std::fputs(found.error().message.c_str(), stderr);
-        return 1;
-    }
+    if (!found) return show({found.error().message, false});
     const RunningServer& server = *found;
     if (server.control.empty()) return send_signal(server, command);
     // Loading takes as long as it takes; the rest is answered at once.
@@ -93,8 +95,26 @@ int tell_running_server(const CycleOptions& options, const std::string& command)
         const bool asked = code == ETIMEDOUT || code == ECONNRESET;
         return asked ? complain(answer.error().message) : send_signal(server, command);
     }
-    std::fputs(answer->text.c_str(), answer->success ? stdout : stderr);
-    return answer->success ? 0 : 1;
+    return show(*answer);
+}
+
+int ask_running_server(const CycleOptions& options, const std::string& line) {
+    const Result<RunningServer> found = find_server(options);
+    if (!found) return show({found.error().message, false});
+    if (found->control.empty()) {
+        return complain(
+            "the configuration says \"control off\": without a control socket nobody can be asked");
+    }
+    if (line.size() > ControlServer::kMaxRequest) {
+        return complain("the command is too long: " + std::to_string(line.size()) + " bytes");
+    }
+    // It may wait for a reload that is under way.
+    Result<ControlAnswer> answer = ask_control(found->control, line, Duration(-1));
+    if (answer) return show(*answer);
+    const int code = answer.error().code;
+    const bool nobody = code == ENOENT || code == ECONNREFUSED;
+    return complain(answer.error().message +
+                    (nobody ? "; does the server run, and with this configuration?" : ""));
 }
 
 }  // namespace berth

@@ -13,4 +13,8 @@ namespace berth {
 // anybody from stopping.
 int tell_running_server(const CycleOptions& options, const std::string& command);
 
+// A module's command, through the control socket alone; prints the answer. The exit code: 0 done, 1 refused,
+// or nobody answers.
+int ask_running_server(const CycleOptions& options, const std::string& line);
+
 }  // namespace berth

@@ -37,6 +37,7 @@ Single::Single(EventLoop& loop, Program& program, std::unique_ptr<Generation> fi
       first_(std::move(first)),
       signals_(loop, Callback<const SignalEvent&>::to<&Single::on_signal>(*this)),
       control_(loop, Callback<const ControlRequest&>::to<&Single::on_control>(*this)),
+      commands_(loop, control_),
       last_generation_(first_->number()),
       bury_(Callback<>::to<&Single::bury>(*this)) {}
 
@@ -45,18 +46,20 @@ Single::~Single() = default;
 Result<void> Single::run(const std::function<Result<void>()>& announce) {
     if (Result<void> started = signals_.start(); !started) return started;
     const std::string path = control_path(*first_->cycle);
-    control_.limit(*first_->cycle->conf<ProcessConf>().control_clients, *first_->log);
+    const auto& conf = first_->cycle->conf<ProcessConf>();
+    control_.limit(*conf.control_clients, *conf.control_timeout, *first_->log);
     if (Result<void> serving = serve(std::move(first_)); !serving) return serving;
     if (!path.empty()) {
         if (Result<void> listens = control_.listen(path); !listens) log().warn("{}", listens.error().message);
     }
     if (Result<void> announced = announce(); !announced) return control_.close(), announced;
+    commands_.use(*served_.back()->generation->cycle);
     loop_.run();
     control_.close();
     pid_file_.remove();
     listeners_.remove_unix_paths(true);
     log().notice("exit");
-    end_despite_thread(reload_.get(), log());
+    end_despite_thread(reload_ != nullptr || commands_.at_work(), log());
     return {};
 }
 
@@ -100,7 +103,8 @@ void Single::on_control(const ControlRequest& request) {
           fmt::format("generation {}, a single process, {} generations draining\n",
                       served_.back()->worker.generation(), served_.size() - 1),
           Callback<>::to<&Single::reopen>(*this), Callback<>::to<&Single::stop>(*this),
-          Callback<>::to<&Single::quit>(*this)});
+          Callback<>::to<&Single::quit>(*this),
+          Callback<const ControlRequest&>::to<&Commands::ask>(commands_)});
 }
 
 void Single::reload(std::uint64_t client) {
@@ -111,6 +115,7 @@ void Single::reload(std::uint64_t client) {
         return;
     }
     log().notice("reconfiguring");
+    commands_.hold();
     CycleOptions options = program_.options;
     options.generation = ++last_generation_;
     reload_ = std::make_unique<Reload>(loop_, std::move(options), Callback<>::to<&Single::on_loaded>(*this));
@@ -137,7 +142,8 @@ void Single::on_loaded() {
     const auto& listening = current.cycle->conf<Listening>();
     listeners_.retire(listening);
     if (success) {
-        control_.limit(*current.cycle->conf<ProcessConf>().control_clients, log());
+        const auto& conf = current.cycle->conf<ProcessConf>();
+        control_.limit(*conf.control_clients, *conf.control_timeout, log());
         if (Result<void> applied = listeners_.apply_options(listening); !applied) {
             log().error("{}", applied.error().message);
         }
@@ -148,6 +154,7 @@ void Single::on_loaded() {
         log().error("configuration not applied; generation {} goes on", current.number());
     }
     for (const std::uint64_t waiting : std::exchange(clients_, {})) control_.answer(waiting, text, success);
+    commands_.use(*current.cycle);
 }
 
 void Single::reopen() {
@@ -162,6 +169,7 @@ void Single::reopen() {
 void Single::quit() {
     if (std::exchange(ending_, true)) return;
     log().notice("gracefully shutting down");
+    commands_.close();
     for (auto& served : served_)
         served->worker.drain(Drain::at_once, Callback<>::to<&Served::on_ended>(*served));
     listeners_.close();
@@ -170,6 +178,7 @@ void Single::quit() {
 void Single::stop() {
     ending_ = true;
     fast_ = true;
+    commands_.close();
     for (auto& served : served_) {
         served->worker.stop();
         served->ended = true;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "event/process/commands.hpp"
 #include "event/process/control.hpp"
 #include "event/process/generation.hpp"
 #include "event/process/listener_set.hpp"
@@ -66,6 +67,7 @@ class Single {
     std::unique_ptr<Generation> first_;
     SignalSource signals_;
     ControlServer control_;
+    Commands commands_;
     bool ending_ = false;
     bool fast_ = false;  // not even a reload's thread is waited for
     std::uint64_t last_generation_;

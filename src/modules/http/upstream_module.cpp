@@ -8,6 +8,7 @@
 #include "event/process/worker.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/http/upstreams.hpp"
+#include "modules/upstream/control.hpp"
 #include "modules/upstream/upstream_rows.hpp"
 #include "modules/upstream/upstream_status.hpp"
 
@@ -45,6 +46,15 @@ void write_status(Worker& worker, StatusWriter& out) {
     upstream::write_upstreams(out, "upstreams", http_upstreams(worker.cycle()), monotonic_ms());
 }
 
+const upstream::Upstreams& upstreams_of(const Cycle& cycle) { return http_upstreams(cycle); }
+
+constexpr Command commands[] = {
+    {.name = "upstream",
+     .summary = "the servers of upstream{}: list, add, remove, set, drain, down, up",
+     .usage = upstream::kUpstreamUsage,
+     .check = upstream::check_upstream_command,
+     .run = [](const CommandCall& call) { return upstream::run_upstream_command(call, upstreams_of); }}};
+
 }  // namespace
 
 extern const Module http_upstream;
@@ -54,6 +64,7 @@ extern const Module http_upstream = {.name = "http_upstream",
                                      .init_cycle = init_cycle,
                                      .start_worker = start_worker,
                                      .stop_worker = stop_worker,
-                                     .status = write_status};
+                                     .status = write_status,
+                                     .commands = commands};
 
 }  // namespace berth

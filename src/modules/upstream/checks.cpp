@@ -9,8 +9,6 @@ namespace berth::upstream {
 
 namespace {
 
-constexpr std::string_view kNotYet = "not checked yet";
-
 void set_complaint(CheckRecord& checks, std::string_view text) noexcept {
     const std::size_t size = std::min(text.size(), checks.complaint.size() - 1);
     std::memcpy(checks.complaint.data(), text.data(), size);
@@ -37,12 +35,13 @@ void PeerGroup::begin_checks(std::uint64_t generation, const CheckRules& rules, 
     const Lock held = lock();
     if (shared_->checks_begun == generation) return;
     shared_->checks_begun = generation;
+    shared_->mandatory_checks = rules.on && rules.mandatory;
     for (Member& member : roster_->all()) {
         CheckRecord& checks = member.peer->checks;
         if (rules.on && rules.persistent && checks.last != 0) continue;
         checks.fails_in_row = checks.passes_in_row = 0;
         if (rules.on && rules.mandatory) {
-            set_health(member, Health::unhealthy, kNotYet, now);
+            set_health(member, Health::unhealthy, kNotCheckedYet, now);
         } else if (member.peer->health == Health::unhealthy) {
             set_health(member, Health::unknown, {}, now);
         }

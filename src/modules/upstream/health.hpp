@@ -29,6 +29,9 @@ bool is_live(const Roster& roster, const Member& member, std::uint64_t now) noex
 // kQuickRecovery after its failure.
 inline constexpr std::uint64_t kQuickRecovery = 1000;
 
+// Why a peer is out whose first check (`mandatory`) has not ended.
+inline constexpr std::string_view kNotCheckedYet = "not checked yet";
+
 // Of active checks and outlier detection. `until`: the end of an ejection.
 Change set_health(Member& member, Health health, std::string_view reason, std::uint64_t now,
                   std::uint64_t until = 0) noexcept;

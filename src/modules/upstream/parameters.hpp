@@ -26,6 +26,8 @@ struct Parameters {
     bool down = false;
     bool drain = false;  // only requests that are bound to it (sticky)
 
+    // Whether it is given requests at all, or only those that are bound to it.
+    bool off() const noexcept { return down || drain; }
     bool operator==(const Parameters&) const = default;
 };
 

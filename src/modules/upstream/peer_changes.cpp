@@ -37,15 +37,29 @@ Result<void> PeerGroup::set_addresses(std::uint32_t server, std::span<const Addr
     return {};
 }
 
-Result<void> PeerGroup::add_peer(const Address& address, const Parameters& parameters, std::uint64_t now) {
+Result<void> PeerGroup::add_peer(const Address& address, const Parameters& parameters, std::uint64_t now,
+                                 std::string_view route) {
     Server server;
     server.name = address.to_text();
     server.parameters = parameters;
+    server.route = route;
     const Lock held = lock();
     if (named(server.name) != nullptr) return Error("server \"" + server.name + "\" is there already");
     if (!append(address, server, Member::kAdded, now)) return full();
+    if (parameters.off()) roster_->members[roster_->count - 1].ordered = now;
     roster_->version = ++shared_->last_id;
     return {};
+}
+
+// Workers of earlier generations end, but what they still do they do with the peers as they are now.
+template <class Edit>
+void PeerGroup::edit_older(const PeerState& peer, Edit edit) noexcept {
+    for (Roster* older = roster_->next; older != nullptr; older = older->next) {
+        const auto same = std::ranges::find(older->all(), &peer, &Member::peer);
+        if (same == older->all().end()) continue;
+        edit(*same);
+        older->version = ++shared_->last_id;
+    }
 }
 
 Result<void> PeerGroup::remove_peer(std::string_view name) {
@@ -54,6 +68,7 @@ Result<void> PeerGroup::remove_peer(std::string_view name) {
     if (member == nullptr) return no_peer(name);
     if (roster_->count == 1) return Error("the last server of an upstream cannot be removed");
     member->peer->epoch.fetch_add(1, std::memory_order_relaxed);
+    edit_older(*member->peer, [](Member& same) { same.parameters.down = true; });
     erase(static_cast<std::size_t>(member - roster_->members));
     roster_->version = ++shared_->last_id;
     sweep_peers();
@@ -65,24 +80,60 @@ Result<void> PeerGroup::change_peer(std::string_view name, const Parameters& par
     Member* member = named(name);
     if (member == nullptr) return no_peer(name);
     if (parameters.weight == 0) return Error("the weight of a server is at least 1");
-    const bool returns = member->parameters.down && !parameters.down;
-    const bool goes = !member->parameters.down && parameters.down;
-    const bool backup = member->parameters.backup;
-    if (parameters.weight != member->parameters.weight) {
-        member->current_weight = 0;
-        member->effective_weight = parameters.weight;
-    }
-    member->parameters = parameters;
-    member->parameters.backup = backup;
     PeerState& peer = *member->peer;
-    if (returns || goes) peer.since = now;
-    if (returns) {
-        peer.fails = 0;
-        peer.warming_from = now;
-    }
-    if (goes) peer.epoch.fetch_add(1, std::memory_order_relaxed);
+    const bool was_off = member->parameters.off();
+    const bool goes_down = !member->parameters.down && parameters.down;
+    const bool is_new = was_off != parameters.off() || goes_down;
+    const auto change = [&](Member& one) {
+        const bool backup = one.parameters.backup;
+        if (parameters.weight != one.parameters.weight) {
+            one.current_weight = 0;
+            one.effective_weight = parameters.weight;
+        }
+        one.parameters = parameters;
+        one.parameters.backup = backup;
+        if (!parameters.off()) one.ordered = 0;
+    };
+    if (was_off && !parameters.off() && member->ordered != 0) peer.downtime += now - member->ordered;
+    change(*member);
+    edit_older(peer, change);
+    if (is_new && parameters.off()) member->ordered = now;
+    if (was_off && !parameters.off()) begin_afresh(*member, now);
+    if (goes_down) peer.epoch.fetch_add(1, std::memory_order_relaxed);
     roster_->version = ++shared_->last_id;
     return {};
+}
+
+Result<void> PeerGroup::restore_peer(std::string_view name, std::uint64_t now) {
+    Parameters parameters;
+    {
+        const Lock held = lock();
+        Member* member = named(name);
+        if (member == nullptr) return no_peer(name);
+        parameters = member->parameters;
+        const Condition condition = condition_of(*roster_, *member, now);
+        const bool failed = condition == Condition::failed || condition == Condition::probing ||
+                            condition == Condition::ejected;
+        if (failed) member->peer->downtime += now - member->peer->since;
+        if (failed || parameters.off()) begin_afresh(*member, now);
+    }
+    parameters.down = parameters.drain = false;
+    return change_peer(name, parameters, now);
+}
+
+void PeerGroup::forget_unused() noexcept {
+    const Lock held = lock();
+    sweep_peers();
+}
+
+std::uint64_t PeerGroup::version() {
+    const Lock held = lock();
+    return roster_->version;
+}
+
+void PeerGroup::count_command(bool saved) {
+    const Lock held = lock();
+    ++(saved ? shared_->changes : shared_->unsaved);
 }
 
 bool PeerGroup::report_health(std::string_view name, Health health, std::string_view reason,

@@ -176,23 +176,37 @@ bool PeerGroup::append(const Address& address, const Server& server, std::uint32
         if (peer->references == 0) sweep_peers();
         return false;
     }
-    // Round robin goes on where the generation before stands.
+    // Round robin goes on where the generation before stands, and what a command said is remembered.
     for (const Roster* other = roster.next; other != nullptr; other = other->next) {
         const auto same = std::ranges::find(other->all(), peer, &Member::peer);
         if (same == other->all().end()) continue;
         if (same->parameters == member.parameters) {
             member.current_weight = same->current_weight;
             member.effective_weight = same->effective_weight;
+            member.ordered = same->ordered;
         }
         break;
     }
-    if (now != 0 && member.parameters.slow_start.count() > 0 && peer->references == 0) {
-        peer->warming_from = now;
+    if (now != 0 && peer->references == 0) {
+        begin_afresh(member, now);
+        if (shared_->mandatory_checks) set_health(member, Health::unhealthy, kNotCheckedYet, now);
     }
     ++peer->references;
     new (&roster.members[roster.count]) Member(member);
     ++roster.count;
     return true;
+}
+
+void PeerGroup::begin_afresh(Member& member, std::uint64_t now) noexcept {
+    PeerState& peer = *member.peer;
+    peer.fails = 0;
+    peer.consecutive_errors = 0;
+    peer.since = now;
+    peer.checks.fails_in_row = peer.checks.passes_in_row = 0;
+    // What checks say holds until they say something else.
+    if (peer.references == 0 || peer.health == Health::ejected) peer.health = Health::unknown;
+    if (member.parameters.slow_start.count() > 0) peer.warming_from = now;
+    member.effective_weight = member.parameters.weight;
 }
 
 void PeerGroup::free_member(Member& member) noexcept {
@@ -356,6 +370,7 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         PeerView view;
         view.name = peer.name;
         view.server = member.server_name;
+        view.line = member.server;
         view.route = member.route;
         view.parameters = member.parameters;
         view.condition = condition_of(*roster_, member, now);
@@ -367,6 +382,10 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         view.health = peer.health;
         view.checks = peer.checks;
         view.since = peer.since;
+        if (view.condition == Condition::down || view.condition == Condition::draining) {
+            view.reason = member.ordered != 0 ? "by command" : "by configuration";
+            view.since = member.ordered;
+        }
         view.downtime = peer.downtime;
         view.requests = peer.requests;
         view.responses = peer.responses;
@@ -391,6 +410,8 @@ GroupTotals PeerGroup::totals() {
     totals.queued = shared_->queued;
     totals.lost_requests = shared_->lost_requests;
     totals.lost_workers = shared_->lost_workers;
+    totals.changes = shared_->changes;
+    totals.unsaved = shared_->unsaved;
     for (const Column* column = shared_->columns; column != nullptr; column = column->next) {
         totals.waiting += column->waiting.load(std::memory_order_relaxed);
         ++totals.workers;

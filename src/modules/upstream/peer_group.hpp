@@ -55,6 +55,9 @@ struct SharedGroup {
     std::uint64_t queued = 0;         // requests that had to wait
     std::uint64_t lost_workers = 0;   // that ended with requests under way
     std::uint64_t lost_requests = 0;  // of those
+    std::uint64_t changes = 0;        // commands that changed peers
+    std::uint64_t unsaved = 0;        // commands refused because the state file could not be written
+    bool mandatory_checks = false;    // new peers get no request before a check passed
     // Who sends active checks: until `checks_until`, if it lives so long.
     Owner checker;
     std::uint64_t checker_generation = 0;
@@ -68,6 +71,7 @@ struct PeerView {
     std::string server;
     std::string route;
     std::string reason;
+    std::uint32_t line = 0;  // which server line; Member::kAdded: none
     Parameters parameters;
     Condition condition = Condition::up;
     std::int64_t effective_weight = 0;  // in hundredths: with what failures and slow_start leave
@@ -96,6 +100,8 @@ struct GroupTotals {
     std::uint64_t queued = 0;
     std::uint64_t lost_requests = 0;
     std::uint64_t lost_workers = 0;
+    std::uint64_t changes = 0;
+    std::uint64_t unsaved = 0;
     std::uint32_t waiting = 0;  // in queues now
     std::uint32_t workers = 0;
 };
@@ -162,10 +168,23 @@ class PeerGroup {
     // The addresses that the name of a server line has now. Those that stay keep everything; those that are
     // gone get no more requests.
     Result<void> set_addresses(std::uint32_t server, std::span<const Address> addresses, std::uint64_t now);
-    Result<void> add_peer(const Address& address, const Parameters& parameters, std::uint64_t now);
+    // It begins afresh, whatever was known of this address; an empty route: of its name.
+    Result<void> add_peer(const Address& address, const Parameters& parameters, std::uint64_t now,
+                          std::string_view route = {});
+    // Requests under way end, kept connections are closed. Also earlier generations give it no more requests.
     Result<void> remove_peer(std::string_view name);
-    // Weight, limits, down, drain: everything but `backup` may differ from before.
+    // Weight, limits, down, drain: everything but `backup` may differ from before. What earlier generations
+    // give it changes, too. One that was off and is no more begins afresh.
     Result<void> change_peer(std::string_view name, const Parameters& parameters, std::uint64_t now);
+    // Neither down nor draining, and without the failures and the ejection it has had. What active checks say
+    // of it still holds.
+    Result<void> restore_peer(std::string_view name, std::uint64_t now);
+    // Frees what nobody uses any more: after kept connections were closed.
+    void forget_unused() noexcept;
+    // Which state of the roster this is: no two have the same.
+    std::uint64_t version();
+    // A command that changed peers; or one that was refused because nothing could be written.
+    void count_command(bool saved);
     // Of active checks and outlier detection; see set_health(). False: nothing new.
     bool report_health(std::string_view name, Health health, std::string_view reason, std::uint64_t now,
                        std::uint64_t until = 0);
@@ -197,6 +216,9 @@ class PeerGroup {
     bool append(const Address& address, const Server& server, std::uint32_t line, std::uint64_t now);
     void erase(std::size_t position) noexcept;
     void free_member(Member& member) noexcept;
+    static void begin_afresh(Member& member, std::uint64_t now) noexcept;
+    template <class Edit>
+    void edit_older(const PeerState& peer, Edit edit) noexcept;
     bool grow(Column& column, std::uint32_t index) noexcept;
     void end_column(Column& column) noexcept;
     void sweep() noexcept;

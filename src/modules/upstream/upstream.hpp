@@ -44,6 +44,8 @@ class Upstream {
     std::unique_ptr<Sticky> sticky;  // null: none
     std::string zone_name;           // empty: one is made for this upstream alone
     std::size_t zone_size = 0;       // no less than it has to be
+    std::string state_path;          // absolute; empty: what commands change is not kept
+    ConfigTree state;                // what stood in that file
     bool implicit = false;           // of `proxy_pass http://host`, without an upstream{}
     Origin at;
 

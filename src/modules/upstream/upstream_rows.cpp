@@ -1,8 +1,12 @@
 // Reading upstream{}.
 #include "modules/upstream/upstream_rows.hpp"
 
-#include <algorithm>
+#include <unistd.h>
 
+#include <algorithm>
+#include <span>
+
+#include "core/config/include.hpp"
 #include "core/config/loader.hpp"
 #include "core/cycle.hpp"
 #include "core/text/number.hpp"
@@ -108,6 +112,8 @@ void read_duration(Loader& loader, const Node& node, Milliseconds& into) {
 // What can be said only when the whole block is read.
 void check(Loader& loader, const Node& node, const Upstream& upstream) {
     if (upstream.servers.empty()) {
+        // They may come by command.
+        if (!upstream.state_path.empty()) return;
         loader.error(node.at, "no servers in upstream \"" + upstream.name() + "\"",
                      "write at least one: server 127.0.0.1:8000;");
         return;
@@ -116,19 +122,73 @@ void check(Loader& loader, const Node& node, const Upstream& upstream) {
         loader.error(node.at, "upstream \"" + upstream.name() + "\" has backup servers only",
                      "a backup needs a server that it stands in for");
     }
-    if (!upstream.balancer.plain_servers) return;
-    const std::string method(upstream.balancer.directive);
-    for (const Server& server : upstream.servers) {
-        const bool backup = server.parameters.backup;
-        if (!backup && server.parameters.slow_start.count() == 0) continue;
-        loader.error(server.at,
-                     std::string("\"") + (backup ? "backup" : "slow_start") +
-                         "\" has no meaning with the balancer \"" + method + "\"",
-                     "it is for round robin, least_conn and least_time");
+    for (const Server& server : upstream.servers) check_server(loader, upstream, server);
+}
+
+void add_server(Loader& loader, const Node& node, Upstream& upstream) {
+    Server server;
+    server.name = node.args[0].text;
+    server.default_port = kDefaultPort;
+    server.at = node.at;
+    read_parameters(loader, std::span(node.args).subspan(1), server);
+    Result<std::vector<Address>> addresses = resolve_now(server.name, server.default_port);
+    if (!addresses) return loader.error(node.args[0].at, addresses.error().message);
+    server.addresses = *std::move(addresses);
+    upstream.servers.push_back(std::move(server));
+}
+
+void check_state(Loader& loader, const Upstreams& upstreams, const Upstream& upstream) {
+    if (upstream.state_path.empty()) return;
+    for (const auto& other : upstreams.all()) {
+        if (other.get() == &upstream || other->state_path != upstream.state_path) continue;
+        loader.error(upstream.at,
+                     "the state file of upstream \"" + upstream.name() + "\" is also that of upstream \"" +
+                         other->name() + "\"",
+                     "each needs a file of its own");
     }
 }
 
+// The servers of the state file take the place of those of the block.
+void read_state(Loader& loader, Upstream& upstream) {
+    if (upstream.state_path.empty() || ::access(upstream.state_path.c_str(), F_OK) != 0) return;
+    const std::size_t written = upstream.servers.size();
+    upstream.servers.clear();
+    if (read_config(upstream.state_path, {}, loader.grammar(), upstream.state, loader.diagnostics())) {
+        for (const Node& line : upstream.state.root.children) {
+            if (line.name == "server" && !line.block && !line.args.empty()) {
+                add_server(loader, line, upstream);
+            } else {
+                loader.error(line.at, "\"" + line.name + "\" cannot stand in a state file",
+                             "it has one line for each server: server ADDRESS [PARAMETER]…;");
+            }
+        }
+    }
+    if (written > 0 && !loader.failed()) {
+        loader.warning(upstream.at,
+                       "the servers of upstream \"" + upstream.name() + "\" are those of \"" +
+                           upstream.state_path + "\", not those written here",
+                       "commands have changed them; delete the file to begin again with these");
+    }
+    // The report may be read when the upstream is gone.
+    if (loader.failed()) loader.diagnostics().keep(std::move(upstream.state));
+}
+
 }  // namespace
+
+void check_server(Loader& loader, const Upstream& upstream, const Server& server) {
+    const bool backup = server.parameters.backup;
+    if (!upstream.balancer.plain_servers) return;
+    if (!backup && server.parameters.slow_start.count() == 0) return;
+    loader.error(server.at,
+                 std::string("\"") + (backup ? "backup" : "slow_start") +
+                     "\" has no meaning with the balancer \"" + std::string(upstream.balancer.directive) +
+                     "\"",
+                 "it is for round robin, least_conn and least_time");
+}
+
+void read_parameters(Loader& loader, std::span<const Word> words, Server& server) {
+    for (const Word& word : words) read_parameter(loader, word, server);
+}
 
 Upstream& current_upstream(Loader& loader) { return *static_cast<Upstream*>(loader.block().object); }
 
@@ -145,20 +205,21 @@ void open_upstream(Loader& loader, const Node& node, Context inner, Upstreams& u
     block.context = inner;
     block.object = upstream;
     loader.read_block(node, block);
+    check_state(loader, upstreams, *upstream);
+    if (!loader.failed()) read_state(loader, *upstream);
     if (!loader.failed()) check(loader, node, *upstream);
 }
 
-void take_server(Loader& loader, const Node& node) {
-    Upstream& upstream = current_upstream(loader);
-    Server server;
-    server.name = node.args[0].text;
-    server.default_port = kDefaultPort;
-    server.at = node.at;
-    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], server);
-    Result<std::vector<Address>> addresses = resolve_now(server.name, server.default_port);
-    if (!addresses) return loader.error(node.args[0].at, addresses.error().message);
-    server.addresses = *std::move(addresses);
-    upstream.servers.push_back(std::move(server));
+void take_server(Loader& loader, const Node& node) { add_server(loader, node, current_upstream(loader)); }
+
+void take_state(Loader& loader, const Node& node) {
+    const std::string path = loader.cycle().below_prefix(node.args[0].text);
+    const std::string folder = path.substr(0, path.rfind('/') + 1);
+    if (::access(folder.c_str(), F_OK) != 0) {
+        return loader.error(node.args[0].at, "the folder of the state file is not there: \"" + folder + "\"",
+                            "make it: commands write the file there");
+    }
+    current_upstream(loader).state_path = path;
 }
 
 void take_zone(Loader& loader, const Node& node) {

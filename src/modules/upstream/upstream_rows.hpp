@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "core/config/directive.hpp"
+#include "core/config/tree.hpp"
 
 namespace berth {
 class Loader;
@@ -12,13 +14,21 @@ class Loader;
 
 namespace berth::upstream {
 
+class Upstream;
 class Upstreams;
+struct Server;
 
 // For the row of a protocol's block `upstream NAME {}`: adds the upstream and reads the block, whose context
 // is `inner`.
 void open_upstream(Loader& loader, const Node& node, Context inner, Upstreams& upstreams);
 
+// The parameters of a server, from `words` on. Wrong ones are reported.
+void read_parameters(Loader& loader, std::span<const Word> words, Server& server);
+// What a server may not say beside this balancer.
+void check_server(Loader& loader, const Upstream& upstream, const Server& server);
+
 void take_server(Loader& loader, const Node& node);
+void take_state(Loader& loader, const Node& node);
 void take_zone(Loader& loader, const Node& node);
 void take_keepalive(Loader& loader, const Node& node);
 void take_keepalive_requests(Loader& loader, const Node& node);
@@ -73,6 +83,12 @@ constexpr auto server_rows(Context in_upstream) {
             "gets no requests for fail_timeout, and is then tried with a single one. A backup is used when "
             "no "
             "other is available; drain leaves it only the clients that are bound to it.")),
+        row<take_state>(
+            "state", in_upstream, {1, 1}, Kind::text, "FILE",
+            "Where the servers are kept that \"server upstream add | remove | set | down | …\" leaves: they "
+            "hold over reloads and restarts. Once the file is there its servers are used, and those of the "
+            "block are not; before, the block may be without any. Without this directive such changes hold "
+            "until the next reload."),
         row<take_zone>(
             "zone", in_upstream, {1, 2}, Kind::text, "NAME [SIZE]",
             "Names the shared memory that the state of the servers lives in, and says how large it "

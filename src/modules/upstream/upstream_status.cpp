@@ -17,6 +17,10 @@ constexpr Metric kQueued{"berth_upstream_queued_total", counter, "Requests that 
 constexpr Metric kWaiting{"berth_upstream_waiting_requests", gauge, "Requests that wait for a peer."};
 constexpr Metric kLost{"berth_upstream_lost_requests_total", counter,
                        "Requests under way in workers that died."};
+constexpr Metric kChanges{"berth_upstream_changes_total", counter,
+                          "Commands that changed the peers while the server ran."};
+constexpr Metric kUnsaved{"berth_upstream_unsaved_changes_total", counter,
+                          "Commands refused because the state file could not be written."};
 constexpr Metric kUp{"berth_peer_up", gauge, "Whether the peer is given requests: 1 or 0."};
 constexpr Metric kSince{"berth_peer_condition_seconds", gauge, "How long it has been up, or out."};
 constexpr Metric kDowntime{"berth_peer_downtime_seconds_total", counter,
@@ -120,9 +124,11 @@ void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
 
 }  // namespace
 
-void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& upstreams, std::uint64_t now) {
+void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& upstreams, std::uint64_t now,
+                     const Upstream* only) {
     const auto list = out.list(key);
     for (const auto& upstream : upstreams.all()) {
+        if (only != nullptr && upstream.get() != only) continue;
         const auto one = out.object();
         out.label("upstream", upstream->name());
         const GroupTotals totals = upstream->group().totals();
@@ -130,6 +136,8 @@ void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& u
         out.value("queued", kQueued, totals.queued);
         out.value("waiting", kWaiting, totals.waiting);
         out.value("lost_requests", kLost, totals.lost_requests);
+        out.value("changes", kChanges, totals.changes);
+        out.value("unsaved_changes", kUnsaved, totals.unsaved);
         const auto peers = out.list("peers");
         for (const PeerView& peer : upstream->group().view(now)) write_peer(out, peer, now);
     }

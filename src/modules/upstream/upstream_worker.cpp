@@ -11,6 +11,7 @@ namespace berth::upstream {
 namespace {
 
 constexpr std::uint64_t kBuryEvery = 1000;
+constexpr Duration kLookAtKept{1000};
 
 // A moving average over about eight requests.
 void average(std::uint64_t& of, Milliseconds time) noexcept {
@@ -56,7 +57,8 @@ UpstreamWorker::UpstreamWorker(const Upstream& upstream, ConnectionPool& connect
       worker_(worker),
       balancer_(upstream.make_balancer()),
       kept_(upstream.keepalive),
-      queue_(connections.loop(), column) {}
+      queue_(connections.loop(), column),
+      look_(Callback<>::to<&UpstreamWorker::on_look>(*this)) {}
 
 UpstreamWorker::~UpstreamWorker() {
     for (auto& peer : peers_) {
@@ -181,7 +183,24 @@ void UpstreamWorker::keep(std::uint32_t index, Connection& connection) {
     LocalPeer& peer = local(index);
     const bool drains = worker_ != nullptr && worker_->draining();
     const bool stale = peer.epoch != peer.state->epoch.load(std::memory_order_relaxed);
-    if (drains || stale || !kept_.keep(peer.kept, connection, column_, index)) connection.close();
+    if (drains || stale || !kept_.keep(peer.kept, connection, column_, index)) return connection.close();
+    if (!look_.armed()) look_.start(loop(), kLookAtKept);
+}
+
+// Nobody asks for a connection to a peer that was removed: its own are closed here. A peer with kept
+// connections is not freed.
+void UpstreamWorker::on_look() {
+    bool closed = false;
+    for (const auto& peer : peers_) {
+        if (peer == nullptr || peer->kept.empty()) continue;
+        const std::uint32_t epoch = peer->state->epoch.load(std::memory_order_relaxed);
+        if (epoch == peer->epoch) continue;
+        KeptConnections::close(peer->kept);
+        peer->epoch = epoch;
+        closed = true;
+    }
+    if (closed) group_.forget_unused();
+    if (kept_.size() > 0) look_.start(loop(), kLookAtKept);
 }
 
 // --- how it went

@@ -83,6 +83,7 @@ class UpstreamWorker {
     void keep(std::uint32_t index, Connection& connection);
     void end(std::uint32_t index, const Report* report);
 
+    void on_look();
     void log_change(Change change, const LocalPeer& peer, std::string_view reason);
 
     const Upstream& upstream_;
@@ -95,6 +96,7 @@ class UpstreamWorker {
     std::vector<std::unique_ptr<LocalPeer>> peers_;
     KeptConnections kept_;
     WaitQueue queue_;
+    Timer look_;  // while connections are kept: whether their peers are still wanted
     std::uint64_t buried_at_ = 0;
     RetryBudget retries_;
 };

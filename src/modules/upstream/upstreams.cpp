@@ -4,6 +4,7 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "core/text/ascii.hpp"
@@ -48,20 +49,23 @@ bool same_name(std::string_view a, std::string_view b) noexcept { return ascii::
 
 }  // namespace
 
-Result<std::vector<Address>> resolve_now(std::string_view text, std::uint16_t default_port) {
-    if (text.starts_with("unix:")) {
-        Result<Address> address = Address::unix_path(text.substr(5));
-        if (!address) return address.error();
-        return std::vector<Address>{*address};
-    }
+Result<Address> literal_address(std::string_view text, std::uint16_t default_port) {
+    if (text.starts_with("unix:")) return Address::unix_path(text.substr(5));
     const HostPort parts = split(text);
     if (!parts.valid) return invalid_host(text);
-    const std::uint16_t port = parts.port.value_or(default_port);
     std::string_view bare = parts.host;
     if (bare.starts_with('[')) bare = bare.substr(1, bare.size() - 2);
-    if (Result<Address> ip = Address::parse_ip(bare, port)) return std::vector<Address>{*ip};
+    if (Result<Address> ip = Address::parse_ip(bare, parts.port.value_or(default_port))) return *ip;
     if (bare.size() != parts.host.size()) return invalid_host(text);
+    return Error("\"" + std::string(text) + "\" is a name, not an address", ENOENT);
+}
 
+Result<std::vector<Address>> resolve_now(std::string_view text, std::uint16_t default_port) {
+    const Result<Address> literal = literal_address(text, default_port);
+    if (literal) return std::vector<Address>{*literal};
+    if (literal.error().code != ENOENT) return literal.error();
+    const HostPort parts = split(text);
+    const std::uint16_t port = parts.port.value_or(default_port);
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_ADDRCONFIG;

@@ -36,6 +36,10 @@ class Upstreams {
     std::vector<std::unique_ptr<Upstream>> all_;
 };
 
+// What is written as an address: unix:PATH, an IP with or without port. An error without a code is one of the
+// writing; for a name it has the code ENOENT.
+Result<Address> literal_address(std::string_view text, std::uint16_t default_port);
+
 // The addresses a host (a name, an IP, with or without port, or unix:PATH) has now: getaddrinfo(3). Blocks:
 // only while a configuration is loaded.
 Result<std::vector<Address>> resolve_now(std::string_view host, std::uint16_t default_port);

@@ -53,6 +53,23 @@ TEST(CommandLineParserTest, HelpMayHaveATopic) {
     EXPECT_EQ(parse({"-?"})->action, Action::usage);
 }
 
+TEST(CommandLineParserTest, OtherWordsAreACommand) {
+    using Words = std::vector<std::string>;
+    Result<CommandLine> line = parse({"upstream", "add", "-c", "a.conf", "node", "10.0.0.1", "-p/srv"});
+    ASSERT_TRUE(line);
+    EXPECT_EQ(line->action, Action::command);
+    EXPECT_EQ(line->command, (Words{"upstream", "add", "node", "10.0.0.1"}));
+    EXPECT_EQ(line->config, "a.conf");
+    EXPECT_EQ(line->prefix, "/srv");
+    EXPECT_EQ(parse({"upstream", "--json", "list"})->command, (Words{"upstream", "list", "--json"}));
+    EXPECT_EQ(parse({"upstream", "list", "-h"})->command, (Words{"upstream"})) << "how it is used";
+    EXPECT_FALSE(parse({"--json"}));
+    EXPECT_FALSE(parse({"upstream", "list", "-t"}));
+    Result<CommandLine> wrong = parse({"upsteam", "list"});
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().message.find("did you mean \"upstream\"?"), std::string::npos);
+}
+
 TEST(CommandLineParserTest, SignalsAreChecked) {
     EXPECT_EQ(parse({"-s", "quit"})->signal, "quit");
     Result<CommandLine> wrong = parse({"-s", "relod"});

@@ -37,6 +37,7 @@ class ControlTest : public ::testing::Test {
     void on_request(const ControlRequest& request) {
         asked_ = request.command;
         client_ = request.client;
+        who_ = request.who;
         if (asked_ == "later") return;
         server_.answer(request.client, answer_, success_);
     }
@@ -58,6 +59,7 @@ class ControlTest : public ::testing::Test {
     std::string folder_;
     std::string path_;
     std::string asked_;
+    std::string who_;
     std::uint64_t client_ = 0;
     std::string answer_;
     bool success_ = true;
@@ -95,8 +97,11 @@ TEST_F(ControlTest, IsTheOwnersAlone) {
 
 TEST_F(ControlTest, ATooLongRequestEndsTheConversation) {
     Result<ControlAnswer> answer = ask(std::string(ControlServer::kMaxRequest * 2, 'x'));
-    EXPECT_FALSE(answer);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_FALSE(answer->success);
+    EXPECT_EQ(answer->text, "a command has at most 4096 bytes\n");
     EXPECT_EQ(asked_, "");
+    EXPECT_EQ(server_.dropped(), 1U);
 }
 
 TEST_F(ControlTest, RenamedItAnswersAtItsNewPlace) {
@@ -141,7 +146,7 @@ TEST_F(ControlTest, AHalfClosedClientAndAClosedServerStillGetTheirAnswer) {
 // As many as may ask are there and say nothing: the next one waits for one of them to leave.
 TEST_F(ControlTest, MoreClientsThanMayAskWait) {
     Log log;
-    server_.limit(2, log);
+    server_.limit(2, ControlServer::kTimeout, log);
     const Address address = *Address::unix_path(path_);
     std::vector<FileDescriptor> silent;
     for (int i = 0; i < 2; ++i) {
@@ -157,6 +162,39 @@ TEST_F(ControlTest, MoreClientsThanMayAskWait) {
     silent.pop_back();
     for (int i = 0; i < 500 && asked_.empty(); ++i) loop_->run_once(Duration(10));
     EXPECT_EQ(asked_, "status");
+}
+
+// It sends half a command and goes to sleep: the only place is free again when its time is over.
+TEST_F(ControlTest, WhoAsksNothingInTimeIsDropped) {
+    Log log;
+    server_.limit(1, Duration(100), log);
+    const Address address = *Address::unix_path(path_);
+    const FileDescriptor stuck(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(stuck.get(), address.data(), address.length()), 0);
+    ASSERT_EQ(::send(stuck.get(), "stat", 4, MSG_NOSIGNAL), 4);
+    Result<ControlAnswer> answer = ask("status");
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(answer->success);
+    EXPECT_EQ(server_.dropped(), 1U);
+    char byte = 0;
+    EXPECT_EQ(::recv(stuck.get(), &byte, 1, 0), 0);
+}
+
+TEST_F(ControlTest, WhoDoesNotReadItsAnswerIsDropped) {
+    Log log;
+    server_.limit(4, Duration(100), log);
+    const Address address = *Address::unix_path(path_);
+    const FileDescriptor deaf(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(deaf.get(), address.data(), address.length()), 0);
+    answer_.assign(8U << 20U, 'x');
+    ASSERT_EQ(::send(deaf.get(), "status\n", 7, MSG_NOSIGNAL), 7);
+    for (int i = 0; i < 500 && server_.dropped() == 0; ++i) loop_->run_once(Duration(10));
+    EXPECT_EQ(server_.dropped(), 1U);
+}
+
+TEST_F(ControlTest, KnowsWhoAsks) {
+    ASSERT_TRUE(ask("status"));
+    EXPECT_EQ(who_, "uid " + std::to_string(::geteuid()) + ", pid " + std::to_string(::getpid()));
 }
 
 TEST_F(ControlTest, NobodyListening) {

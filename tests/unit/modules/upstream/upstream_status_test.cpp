@@ -33,7 +33,7 @@ TEST_F(UpstreamStatusTest, SaysWhoIsOutWhyAndSinceWhen) {
     const std::string json = text(true);
     EXPECT_TRUE(has(json, R"("upstream":"u")")) << json;
     EXPECT_TRUE(has(json, R"("peer":"10.0.0.1:80","server":"10.0.0.1:80","condition":"up","up":1,)")) << json;
-    EXPECT_TRUE(has(json, R"("condition":"down","up":0,)")) << json;
+    EXPECT_TRUE(has(json, R"("condition":"down","reason":"by configuration","up":0,)")) << json;
     const std::string metrics = text(false);
     EXPECT_TRUE(has(metrics, "berth_peer_active_requests{upstream=\"u\",peer=\"10.0.0.1:80\"} 1\n"))
         << metrics;

@@ -124,6 +124,101 @@ TEST(HealthCheck, AReloadWithoutChecksForgetsWhatTheySaid) {
     EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "well"; }));
 }
 
+// So many passes are needed that only a reload that forgets can bring it back.
+TEST(HealthCheck, PersistentRemembersOverAReload) {
+    Moody moody;
+    const std::string ill = "match ill { body ~ \"ill\"; } ";
+    Server server(config(server_line(moody.backend), "interval=100ms match=ill persistent", ill));
+    ASSERT_TRUE(server.wait_log("is unhealthy"));
+    server.set_config(config(server_line(moody.backend), "interval=100ms passes=1000 persistent"));
+    ASSERT_EQ(server.reload().code, 0);
+    const std::size_t before = moody.backend.requests();
+    EXPECT_TRUE(eventually([&] { return moody.backend.requests() >= before + 3; }));
+    EXPECT_EQ(fetch(server.port(), "/").status, 502);
+    server.set_config(config(server_line(moody.backend), "interval=100ms passes=1000"));
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "well"; }));
+}
+
+TEST(HealthCheck, AnotherPortCanSpeakForTheServer) {
+    Moody traffic;
+    Moody health;
+    Server server(config(
+        server_line(traffic.backend),
+        "interval=50ms jitter=20ms uri=/health mandatory port=" + std::to_string(health.backend.port())));
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    EXPECT_TRUE(eventually([&] { return health.backend.requests() >= 10; })) << "jitter does not stop it";
+    EXPECT_EQ(traffic.backend.requests(), 0U);
+    EXPECT_EQ(fetch(server.port(), "/").body, "well");
+    health.backend.stop();
+    ASSERT_TRUE(server.wait_log("is unhealthy"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 502);
+}
+
+std::string in_location(std::string_view servers, std::string_view location) {
+    return "worker_processes 1; http { access_log off; upstream b { " + std::string(servers) +
+           "} server { listen 127.0.0.1:{port}; proxy_set_header X-Outer no; location / { " +
+           std::string(location) + " } } }";
+}
+
+TEST(HealthCheck, InALocationItChecksWhereItsProxyPassLeads) {
+    Moody moody;
+    Server server(in_location(server_line(moody.backend),
+                              "proxy_pass http://b/app; proxy_set_header Host check.test; proxy_set_header "
+                              "X-Token secret; proxy_set_header X-Of-A-Request $remote_addr; health_check "
+                              "interval=100ms uri=/health mandatory;"));
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    EXPECT_EQ(moody.backend.take_received().at(0).substr(0, 132),
+              "GET /health HTTP/1.1\r\nHost: check.test\r\nUser-Agent: berth-health-check\r\nX-Token: "
+              "secret\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(fetch(server.port(), "/").body, "well");
+}
+
+TEST(HealthCheck, OneConnectionCarriesSeveralChecks) {
+    Moody moody;
+    Server server(
+        config(server_line(moody.backend), "interval=50ms fails=1 passes=2 mandatory keepalive_time=1h"));
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    EXPECT_TRUE(eventually([&] { return moody.backend.requests() >= 6; }));
+    EXPECT_EQ(moody.backend.connections(), 1U);
+    moody.hung = true;
+    ASSERT_TRUE(server.wait_log("is unhealthy: no answer in time"));
+    moody.hung = false;
+    ASSERT_TRUE(server.wait_log("is healthy", 2));
+    // One that ends between two checks, or just when it is used again, says nothing against the server.
+    Backend closing([](BackendConnection& connection, const BackendRequest& request) {
+        if (request.number == 0) connection.send(answer("well"));
+        if (request.number != 0) connection.close();
+    });
+    Server second(config(server_line(closing), "interval=50ms fails=1 mandatory keepalive_time=1h"));
+    ASSERT_TRUE(second.wait_log("is healthy"));
+    EXPECT_TRUE(eventually([&] { return closing.connections() >= 4; }));
+    EXPECT_EQ(occurrences(second.error_log(), "is unhealthy"), 0U) << second.error_log();
+}
+
+TEST(HealthCheck, MistakesInALocationAreExplained) {
+    Moody moody;
+    ServerOptions off;
+    off.start = false;
+    Server server(in_location(server_line(moody.backend), ""), off);
+    const auto said = [&](std::string_view location) {
+        server.set_config(in_location(server_line(moody.backend), location));
+        const RunResult result = server.command({"-t"});
+        EXPECT_NE(result.code, 0) << location;
+        return result.err;
+    };
+    EXPECT_NE(said("health_check;").find("in a location without a \"proxy_pass\""), std::string::npos);
+    EXPECT_NE(said("proxy_pass http://127.0.0.1:9; health_check;").find("is no upstream{}"),
+              std::string::npos);
+    EXPECT_NE(said("proxy_pass http://$host; health_check;").find("with variables"), std::string::npos);
+    EXPECT_NE(said("location /a { proxy_pass http://b; health_check; } location /b { proxy_pass http://b; "
+                   "health_check; }")
+                  .find("upstream \"b\" is checked already"),
+              std::string::npos);
+    EXPECT_NE(said("proxy_pass http://b; health_check type=tcp keepalive_time=1m;").find("no meaning"),
+              std::string::npos);
+}
+
 TEST(HealthCheck, MistakesAreExplained) {
     Moody moody;
     ServerOptions off;

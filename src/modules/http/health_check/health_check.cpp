@@ -4,7 +4,10 @@
 #include <algorithm>
 
 #include "core/cycle.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
+#include "modules/http/contexts.hpp"
+#include "modules/http/upstreams.hpp"
 #include "modules/upstream/reading.hpp"
 
 namespace berth::http {
@@ -61,6 +64,8 @@ void read_option(Loader& loader, const Option& option, HealthCheck& check) {
         read_interval(loader, option, check);
     } else if (name == "jitter") {
         read_time(loader, option, kDirective, check.jitter);
+    } else if (name == "keepalive_time") {
+        read_time(loader, option, kDirective, check.keepalive_time);
     } else if (name == "fails") {
         read_count(loader, option, check.rules.fails);
     } else if (name == "passes") {
@@ -77,7 +82,60 @@ void read_option(Loader& loader, const Option& option, HealthCheck& check) {
     } else {
         unknown_option(loader, option, kDirective,
                        {"interval", "jitter", "fails", "passes", "uri", "port", "match", "type", "mandatory",
-                        "persistent"});
+                        "persistent", "keepalive_time"});
+    }
+}
+
+// --- in a location: what stands around it
+
+const Node* pass_in(const Node& block) {
+    const auto found =
+        std::ranges::find_if(block.children, [](const Node& node) { return node.name == "proxy_pass"; });
+    return found == block.children.end() || found->args.empty() ? nullptr : &*found;
+}
+
+void read_pass(Loader& loader, const Node& node, HealthCheck& check) {
+    const Node* pass = pass_in(*loader.block().node);
+    constexpr std::string_view kScheme = "http://";
+    if (pass == nullptr || !pass->args[0].text.starts_with(kScheme)) {
+        return loader.error(node.at, "\"health_check\" in a location without a \"proxy_pass\"",
+                            "write it beside the proxy_pass to an upstream, or in upstream{}");
+    }
+    const std::string target = pass->args[0].text.substr(kScheme.size());
+    check.passed_to = target.substr(0, target.find('/'));
+    check.passed_at = pass->args[0].at;
+    if (check.passed_to.find('$') == std::string::npos) return;
+    loader.error(node.at, "\"health_check\" beside a \"proxy_pass\" with variables",
+                 "it cannot know the upstream: write it in upstream{}");
+}
+
+// The check's own business.
+bool is_framing(std::string_view name) {
+    constexpr std::string_view kOwn[] = {"connection", "content-length", "transfer-encoding", "upgrade", "te",
+                                         "trailer",    "expect"};
+    return std::ranges::any_of(kOwn, [&](std::string_view own) { return ascii::iequals(own, name); });
+}
+
+// A block's own proxy_set_header hide those around it. What is computed of a request has no meaning here.
+void read_fields(const Block* block, HealthCheck& check) {
+    for (; block != nullptr && block->node != nullptr; block = block->outer) {
+        bool any = false;
+        for (const Node& each : block->node->children) {
+            if (each.name != "proxy_set_header" || each.args.size() != 2) continue;
+            any = true;
+            const std::string& name = each.args[0].text;
+            const std::string& value = each.args[1].text;
+            const bool plain = std::ranges::none_of(value, [](char c) { return c == '$' || c < ' '; });
+            if (value.empty() || !plain || is_framing(name)) continue;
+            if (ascii::iequals(name, "host")) {
+                check.host = value;
+            } else if (ascii::iequals(name, "user-agent")) {
+                check.agent = value;
+            } else {
+                check.fields.append(name).append(": ").append(value).append("\r\n");
+            }
+        }
+        if (any) return;
     }
 }
 
@@ -85,12 +143,18 @@ void read_option(Loader& loader, const Option& option, HealthCheck& check) {
 
 void take_health_check(Loader& loader, const Node& node) {
     auto check = std::make_unique<HealthCheck>();
-    check->upstream = &upstream::current_upstream(loader);
     check->at = node.at;
+    if (loader.block().context == in_upstream) {
+        check->upstream = &upstream::current_upstream(loader);
+    } else {
+        read_pass(loader, node, *check);
+        read_fields(&loader.block(), *check);
+    }
     check->rules.on = true;
     for (const Word& word : node.args) read_option(loader, upstream::split_option(word), *check);
-    if (check->type == HealthCheck::Type::tcp && (!check->match_name.empty() || check->uri != "/")) {
-        loader.error(node.at, "\"uri\" and \"match\" have no meaning with \"type=tcp\"",
+    const bool asks = !check->match_name.empty() || check->uri != "/" || check->keepalive_time > 0ms;
+    if (check->type == HealthCheck::Type::tcp && asks) {
+        loader.error(node.at, "\"uri\", \"match\" and \"keepalive_time\" have no meaning with \"type=tcp\"",
                      "a TCP check passes when the server accepts a connection");
     }
     loader.cycle().own<HealthConf>().checks.push_back(std::move(check));
@@ -107,17 +171,37 @@ void take_match(Loader& loader, const Node& node) {
 
 void HealthConf::finish(Loader& loader) {
     for (const auto& check : checks) {
-        check->match = &fallback;
-        if (check->match_name.empty()) continue;
-        const auto found = std::ranges::find_if(
-            matches, [&](const auto& each) { return each->name() == check->match_name; });
-        if (found != matches.end()) {
-            check->match = found->get();
-            continue;
+        find_match(loader, *check);
+        find_upstream(loader, *check);
+        for (const auto& other : checks) {
+            if (other == check) break;
+            if (check->upstream == nullptr || other->upstream != check->upstream) continue;
+            loader.error(check->at, "upstream \"" + check->upstream->name() + "\" is checked already",
+                         "its other health_check is in line " + std::to_string(other->at.line));
         }
-        loader.error(check->match_at, "no match{} is called \"" + check->match_name + "\"",
-                     "write in http{}: match " + check->match_name + " { status 200; }");
     }
+}
+
+void HealthConf::find_match(Loader& loader, HealthCheck& check) const {
+    check.match = &fallback;
+    if (check.match_name.empty()) return;
+    const auto found =
+        std::ranges::find_if(matches, [&](const auto& each) { return each->name() == check.match_name; });
+    if (found != matches.end()) {
+        check.match = found->get();
+        return;
+    }
+    loader.error(check.match_at, "no match{} is called \"" + check.match_name + "\"",
+                 "write in http{}: match " + check.match_name + " { status 200; }");
+}
+
+// One that is not there is proxy_pass's complaint.
+void HealthConf::find_upstream(Loader& loader, HealthCheck& check) const {
+    if (check.upstream != nullptr || check.passed_to.empty()) return;
+    check.upstream = http_upstreams(loader).find(check.passed_to);
+    if (check.upstream != nullptr && !check.upstream->implicit) return;
+    loader.error(check.at, "\"" + check.passed_to + "\" is no upstream{}, and only those can be checked",
+                 "write: upstream NAME { server " + check.passed_to + "; }");
 }
 
 }  // namespace berth::http

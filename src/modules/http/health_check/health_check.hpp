@@ -18,13 +18,21 @@ class Prober;
 struct HealthCheck {
     enum class Type : std::uint8_t { http, tcp };
 
+    // In a location: where proxy_pass leads, found when all is read; until then null.
     upstream::Upstream* upstream = nullptr;
+    std::string passed_to;  // what names it
+    Origin passed_at;
     Type type = Type::http;
     upstream::Milliseconds interval{
         5000};                         // from the beginning of one check to that of the next, and its limit
     upstream::Milliseconds jitter{0};  // up to so much is added by chance
+    upstream::Milliseconds keepalive_time{0};  // how old a connection for checks may become; 0: one for each
     upstream::CheckRules rules;
     std::string uri = "/";
+    // Of the request, by proxy_set_header around it; empty: the upstream's name is the Host.
+    std::string host;
+    std::string agent = "berth-health-check";
+    std::string fields;      // "Name: value\r\n" each
     std::uint16_t port = 0;  // 0: the peer's own
     std::string match_name;
     const AnswerMatch* match = nullptr;
@@ -38,11 +46,16 @@ struct HealthConf {
     std::vector<std::unique_ptr<AnswerMatch>> matches;
     AnswerMatch fallback = AnswerMatch::successful();
 
-    // The match of each check, which may stand behind it in the file.
+    // The match and the upstream of each check, which may stand behind it in the file.
     void finish(Loader& loader);
+
+ private:
+    void find_match(Loader& loader, HealthCheck& check) const;
+    void find_upstream(Loader& loader, HealthCheck& check) const;
 };
 
-void take_health_check(Loader& loader, const Node& node);  // in upstream{}
+// In upstream{}, or in a location{} beside the proxy_pass that names the upstream, as nginx Plus has it.
+void take_health_check(Loader& loader, const Node& node);
 void take_match(Loader& loader, const Node& node);
 
 }  // namespace berth::http

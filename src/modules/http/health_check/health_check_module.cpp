@@ -19,16 +19,19 @@ using namespace http;
 
 constexpr Directive directives[] = {
     rows::statement<take_health_check>(
-        "health_check", in_upstream, {0, kAnyNumber},
+        "health_check", in_upstream | in_location, {0, kAnyNumber},
         "[interval=TIME] [jitter=TIME] [fails=N] [passes=N] [uri=PATH] [port=N] [match=NAME] "
-        "[type=http|tcp] [mandatory] [persistent]",
+        "[type=http|tcp] [mandatory] [persistent] [keepalive_time=TIME]",
         "Asks every server of the upstream each interval (5s, and up to jitter more) whether it is well: GET "
         "uri must be answered within the interval with 2xx or 3xx, or as match{} says; with type=tcp the "
         "connection is enough. After fails checks that failed (1) a server gets no more requests; after "
         "passes "
         "(1) good ones it does. mandatory: none before the first pass; persistent: what was known holds over "
         "a "
-        "reload. One worker of all sends the checks."),
+        "reload; keepalive_time: connections are used for several checks, until they are so old. One worker "
+        "of all sends the checks. In a location it is about the upstream of proxy_pass, "
+        "and "
+        "the proxy_set_header there that need no request go with it."),
     data_block<take_match>(
         "match", in_http_block, {1, 1}, "NAME { status …; header …; body …; }",
         "What the answer to a health_check must be: status 200-399; or status ! 500; header "

@@ -22,6 +22,34 @@ bool is_ours(int error) noexcept {
 
 }  // namespace
 
+// The session of a connection between two checks: whatever happens to it ends it.
+class Probe::Kept final : public Session {
+ public:
+    explicit Kept(Probe& probe) noexcept : probe_(&probe) {}
+    ~Kept() override { leave(); }
+
+    void leave() noexcept {
+        if (probe_ == nullptr) return;
+        probe_->kept_ = nullptr;
+        probe_->connection_ = nullptr;
+        probe_ = nullptr;
+    }
+    void on_readable() override {
+        char byte = 0;
+        if (!connection().recv({&byte, 1}).would_block()) end();
+    }
+    void on_deadline() override { end(); }
+    void on_drain() override { end(); }
+    void on_evict() override { end(); }
+
+ private:
+    void end() noexcept {
+        leave();
+        connection().close();
+    }
+    Probe* probe_;
+};
+
 Probe::Probe(Worker& worker, const HealthCheck& check, const upstream::CheckedPeer& peer)
     : OwnScope(worker.loop(), &worker.cycle()),
       worker_(worker),
@@ -30,8 +58,10 @@ Probe::Probe(Worker& worker, const HealthCheck& check, const upstream::CheckedPe
       address_(peer.address),
       random_(static_cast<unsigned>(worker.id() * 7919 + std::hash<std::string>()(peer.name))) {
     if (check.port != 0 && !address_.is_unix()) address_.set_port(check.port);
-    request_ = "GET " + check.uri + " HTTP/1.1\r\nHost: " + check.upstream->name() +
-               "\r\nUser-Agent: berth-health-check\r\nConnection: close\r\n\r\n";
+    request_ = "GET " + check.uri +
+               " HTTP/1.1\r\nHost: " + (check.host.empty() ? check.upstream->name() : check.host) +
+               "\r\nUser-Agent: " + check.agent + "\r\n" + check.fields +
+               (check.keepalive_time.count() == 0 ? "Connection: close\r\n\r\n" : "\r\n");
 }
 
 Probe::~Probe() {
@@ -54,6 +84,14 @@ Async<void> Probe::run(Scope& scope) {
 }
 
 Async<void> Probe::check_once(Scope& scope) {
+    if (take_kept()) {
+        co_await exchange(scope);
+        // The peer may have closed it at the same time, which is its right.
+        const bool stale = connection_ != nullptr && head_.empty() && !complaint_.empty();
+        if (!stale) co_return;
+        close();
+        expect_answer();
+    }
     if (!connect()) co_return;
     Wake wake = co_await connection_->writable();
     if (wake == Wake::closed) {
@@ -93,6 +131,11 @@ Async<void> Probe::exchange(Scope& scope) {
 void Probe::begin() {
     started_ = loop().now();
     connected_ = ours_ = false;
+    expect_answer();
+}
+
+void Probe::expect_answer() {
+    reusable_ = false;
     complaint_.clear();
     head_.clear();
     body_.clear();
@@ -117,8 +160,34 @@ void Probe::fail(std::string_view what, int error_number) {
 }
 
 void Probe::close() noexcept {
-    if (connection_ != nullptr) connection_->close();
+    Connection* connection = connection_;
+    if (kept_ != nullptr) kept_->leave();
+    if (connection != nullptr) connection->close();
     connection_ = nullptr;
+}
+
+void Probe::keep() {
+    const Duration age = loop().now() - connection_->opened_at();
+    if (connection_->peer_closed() || connection_->closed() || age >= check_.keepalive_time) return close();
+    auto kept = std::make_unique<Kept>(*this);
+    kept_ = kept.get();
+    Connection& connection = *connection_;
+    connection.set_session(std::move(kept));
+    if (kept_ == nullptr) return;
+    connection.idle(true);
+    connection.deadline(check_.keepalive_time - age);
+}
+
+bool Probe::take_kept() {
+    if (kept_ == nullptr) return false;
+    Connection& connection = *connection_;
+    kept_->leave();
+    connection.set_session(nullptr);
+    connection.idle(false);
+    connection.no_deadline();
+    connection_ = &connection;
+    connected_ = true;
+    return true;
 }
 
 bool Probe::read() {
@@ -157,7 +226,8 @@ bool Probe::read_head() {
         parser_.reset();
     }
     in_head_ = false;
-    if (!check_.match->wants_body()) return judge();
+    // A body that nobody looks at is read only to use the connection again.
+    if (!check_.match->wants_body() && check_.keepalive_time.count() == 0) return judge();
     framing_ = response_framing(parser_.head(), head_, Method::get);
     if (framing_.kind == ResponseFraming::Kind::error) {
         return complaint_ = "invalid answer: " + std::string(framing_.refusal.words), true;
@@ -169,6 +239,7 @@ bool Probe::read_head() {
 bool Probe::read_body(std::string_view bytes, bool ended) {
     using Kind = ResponseFraming::Kind;
     bool complete = framing_.kind == Kind::none || (ended && framing_.kind == Kind::until_close);
+    bool surplus = framing_.kind == Kind::none && !bytes.empty();
     if (framing_.kind == Kind::chunked) {
         while (!bytes.empty() && !complete) {
             const ChunkedDecoder::Step step = chunks_.next(bytes);
@@ -179,14 +250,17 @@ bool Probe::read_body(std::string_view bytes, bool ended) {
             body_ += step.data;
             bytes.remove_prefix(step.consumed);
         }
+        surplus = !bytes.empty();
     } else {
         body_ += bytes;
     }
     if (framing_.kind == Kind::content_length && body_.size() >= framing_.length) {
+        surplus = body_.size() > framing_.length;
         body_.resize(static_cast<std::size_t>(framing_.length));
         complete = true;
     }
     if (complete || body_.size() >= kMostBody) {
+        reusable_ = complete && !ended && !surplus && keep_alive(parser_.head(), head_);
         body_.resize(std::min(body_.size(), kMostBody));
         return judge();
     }
@@ -201,7 +275,11 @@ bool Probe::judge() {
 
 void Probe::finish(bool in_time) {
     if (!in_time) complaint_ = connected_ ? "no answer in time" : "connecting timed out";
-    close();
+    if (in_time && reusable_ && complaint_.empty() && check_.keepalive_time.count() > 0) {
+        keep();
+    } else {
+        close();
+    }
     if (ours_) return;
     const upstream::Owner owner{&worker_.row().id, worker_.id()};
     const auto now = static_cast<std::uint64_t>(loop().now().time_since_epoch().count());

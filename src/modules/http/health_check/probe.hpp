@@ -30,14 +30,19 @@ class Probe final : public OwnScope {
     const std::string& name() const noexcept { return name_; }
 
  private:
+    class Kept;
+
     Async<void> run(Scope& scope);
     Async<void> check_once(Scope& scope);
     Async<void> exchange(Scope& scope);
     void begin();
+    void expect_answer();
     void finish(bool in_time);
     bool connect();
     void fail(std::string_view what, int error_number);
     void close() noexcept;
+    void keep();
+    bool take_kept();
     // True when the answer is complete, or wrong.
     bool read();
     bool read_head();
@@ -54,6 +59,8 @@ class Probe final : public OwnScope {
     TimePoint started_;
     bool connected_ = false;
     bool ours_ = false;      // it failed here, which says nothing of the peer
+    bool reusable_ = false;  // the answer has ended, and the connection need not
+    Kept* kept_ = nullptr;   // its session between two checks
     std::string complaint_;  // of this check; empty: none
     std::string head_;
     std::string body_;

@@ -116,6 +116,7 @@ Verdict PhaseEngine::post_access(Request& request) {
 Verdict PhaseEngine::find_config(Request& request) {
     const Server& server = request.server();
     request.uri_changed_ = false;  // what server{} rewrote is looked up now
+    request.uri_is_of_location_ = true;
     if (const Location* folder = server.root.inner.folder_of(request.uri(), request.arena())) {
         return redirect_to(request, 301, with_args(request, folder->name));
     }

@@ -74,6 +74,12 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool uri_was_rewritten() const noexcept { return uri_changed_; }
     // `break`: stays in this location although the URI changed.
     void keep_location() noexcept { uri_changed_ = false; }
+    // `rewrite … break`: the same, and the path has nothing to do with the location's name any more.
+    void keep_location_by_break() noexcept {
+        uri_changed_ = false;
+        uri_is_of_location_ = false;
+    }
+    bool uri_is_of_location() const noexcept { return uri_is_of_location_; }
     bool is_internal() const noexcept { return internal_; }
     // Whether uri() and args() are still what request_uri() says.
     bool uri_is_as_sent() const noexcept { return !uri_replaced_; }
@@ -240,6 +246,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool head_only_ = false;
     bool internal_ = false;
     bool uri_changed_ = false;
+    bool uri_is_of_location_ = true;
     bool head_sent_ = false;
     bool last_sent_ = false;
     bool gone_ = false;

@@ -15,6 +15,7 @@
 namespace berth::test {
 namespace {
 
+constexpr std::size_t kMostInTinyChunks = 65536;
 constexpr std::size_t kSizes[] = {0, 1, 100, 8191, 8192, 65536, 300000, 8 * 1024 * 1024};
 
 std::string config(const Backend& backend, std::string_view inside = {}) {
@@ -26,11 +27,13 @@ std::string config(const Backend& backend, std::string_view inside = {}) {
            std::string(inside) + " } } }";
 }
 
-// "/c/SIZE" in chunks, "/n/SIZE" with its length, "/e/SIZE" until the end of the connection.
+// "/c/SIZE" in chunks, "/t/SIZE" in tiny ones, "/n/SIZE" with its length, "/e/SIZE" until the end of the
+// connection.
 void send_size(BackendConnection& connection, const BackendRequest& request) {
     const std::string body = pattern(std::strtoul(request.target.c_str() + 3, nullptr, 10));
     switch (request.target[1]) {
         case 'c': connection.send(chunked_answer(body, 5000)); break;
+        case 't': connection.send(chunked_answer(body, 3)); break;
         case 'e':
             connection.send("HTTP/1.1 200 OK\r\n\r\n" + body);
             connection.close();
@@ -44,8 +47,9 @@ class ProxyBodies : public ::testing::TestWithParam<const char*> {};
 TEST_P(ProxyBodies, AnswersComeAsTheBackendSentThem) {
     Backend backend(send_size);
     Server server(config(backend, GetParam()));
-    for (const char* kind : {"/n/", "/c/", "/e/"}) {
+    for (const char* kind : {"/n/", "/c/", "/t/", "/e/"}) {
         for (const std::size_t size : kSizes) {
+            if (kind[1] == 't' && size > kMostInTinyChunks) continue;
             SCOPED_TRACE(kind + std::to_string(size));
             const Response response = fetch(server.port(), kind + std::to_string(size));
             EXPECT_TRUE(response.complete);

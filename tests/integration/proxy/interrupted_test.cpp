@@ -150,6 +150,26 @@ TEST(ProxyInterrupted, WhatCannotBeRepeatedIsNotGivenToAConnectionThatHasEnded) 
     EXPECT_EQ(client.read_response().status, 200);
 }
 
+// proxy_next_upstream_timeout is about backends: a client that takes long to send its body does not use it
+// up.
+TEST(ProxyInterrupted, TheTimeOfRetriesBeginsBehindTheBody) {
+    Backend good([](BackendConnection& connection, const BackendRequest&) { connection.send(answer("ok")); });
+    Backend gone(nullptr);
+    gone.stop();
+    Server server("worker_processes 1; http { access_log off; upstream b { server " + address(gone) +
+                  " max_fails=0; server " + address(good) +
+                  "; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
+                  "proxy_next_upstream_timeout 200ms; } location /here { return 200 here; } } }");
+    for (int i = 0; i < 2; ++i) {  // one of them begins at the one that is gone
+        Client client(server.port());
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");
+        const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+        while (std::chrono::steady_clock::now() < later) fetch(server.port(), "/here");
+        client.send("x");
+        EXPECT_EQ(client.read_response().status, 200);
+    }
+}
+
 // An answer that another backend might better is passed on when there is no other to ask.
 TEST(ProxyInterrupted, AnAnswerIsNotThrownAwayForNothing) {
     Backend busy([](BackendConnection& connection, const BackendRequest&) {

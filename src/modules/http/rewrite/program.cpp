@@ -140,7 +140,7 @@ bool Program::Run::replace_uri(Request& request, const RewriteStep& step, std::s
     }
     request.set_args(args);
     request.rewrite_uri(path);
-    if (step.after == RewriteStep::After::keep_location) request.keep_location();
+    if (step.after == RewriteStep::After::keep_location) request.keep_location_by_break();
     return step.after == RewriteStep::After::go_on;
 }
 

@@ -62,7 +62,6 @@ UpstreamExchange::UpstreamExchange(Request& request, const UpstreamSettings& set
       protocol_(protocol),
       target_(target),
       trace_(request.state<UpstreamTrace>()),
-      started_(request.loop().now()),
       up_ended_(request.loop()) {
     if (target.group != nullptr) {
         selection_.emplace(target.group->worker(), &request, &request.stream().connection().peer());
@@ -92,6 +91,7 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
     }
     if (selection_ && *settings_.retry_budget != kNoRetryBudget)
         selection_->worker().retries().earn(*settings_.retry_budget);
+    started_ = request.loop().now();
     if (!*settings_.ignore_client_abort) request.end_when_client_leaves(true);
     for (;;) {
         Outcome outcome = co_await attempt(request);
@@ -189,7 +189,11 @@ bool UpstreamExchange::open_connection() {
     const Value& bind = settings_.bind->value;
     if (!bind.is_constant()) {
         Result<Address> local = Address::parse_ip(bind.eval(request_));
-        if (local) from = std::move(*local);
+        if (local) {
+            from = std::move(*local);
+        } else {
+            request_.log_at(LogLevel::error, "invalid local address \"{}\"", bind.eval(request_));
+        }
     }
     const Address& to = selection_ ? lease_.address() : target_.address;
     if (from.specified() && from.family() != to.family()) from = Address();

@@ -138,6 +138,7 @@ class UpstreamExchange {
     Async<void> store_piece(Request& request);
     bool read_body(Request& request);
     bool decode(Request& request);
+    void append_decoded(Request& request, std::string_view data);
     void forward(Request& request);
     void release_drained(Request& request);
     bool fits() const noexcept;
@@ -163,7 +164,7 @@ class UpstreamExchange {
     Connection* connection_ = nullptr;
     UpstreamTrace& trace_;
     UpstreamAttempt* attempt_ = nullptr;
-    TimePoint started_;
+    TimePoint started_;  // when the first backend could be asked
     TimePoint attempt_started_;
     unsigned attempts_ = 0;
 

@@ -34,6 +34,7 @@ UNIT_OBJECTS := $(call object,$(UNIT_SOURCES) $(SUPPORT_SOURCES))
 INTEGRATION_OBJECTS := $(call object,$(INTEGRATION_SOURCES) $(SUPPORT_SOURCES))
 BENCH_CLIENT_OBJECTS := $(call object,$(BENCH_CLIENT_SOURCES))
 BURN_OBJECTS := $(OBJS)/bench/modules.o $(OBJS)/tests/modules/burn/burn.o
+ASKS_OBJECTS := $(OBJS)/asks/modules.o $(OBJS)/tests/modules/asks/asks.o
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.cpp,$(OBJS)/fuzz_%,$(FUZZ_SOURCES))
 
 # ---- flags ---------------------------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ $(OBJS)/integration_tests: $(INTEGRATION_OBJECTS) $(OBJECTS) $(OBJS)/sources
 $(OBJS)/fuzz_%: $(OBJS)/tests/fuzz/%.o $(OBJECTS) $(OBJS)/sources
 	$(call link,-fsanitize=fuzzer)
 
--include $(patsubst %.o,%.d,$(OBJECTS) $(MAIN_OBJECT) $(UNIT_OBJECTS) $(INTEGRATION_OBJECTS) $(BENCH_CLIENT_OBJECTS) $(BURN_OBJECTS) \
+-include $(patsubst %.o,%.d,$(OBJECTS) $(MAIN_OBJECT) $(UNIT_OBJECTS) $(INTEGRATION_OBJECTS) $(BENCH_CLIENT_OBJECTS) $(BURN_OBJECTS) $(ASKS_OBJECTS) \
     $(patsubst tests/fuzz/%.cpp,$(OBJS)/tests/fuzz/%.d,$(FUZZ_SOURCES)))
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
@@ -128,7 +129,19 @@ TEST_ENV = BERTH_SERVER=$(abspath $(OBJS)/server) BERTH_SOURCE_DIR=$(SOURCE_DIR)
 TEST_PROGRAMS := $(if $(UNIT_SOURCES),$(OBJS)/unit_tests) $(if $(INTEGRATION_SOURCES),$(OBJS)/integration_tests)
 
 .PHONY: test test-long build-tests test-build
-build-tests: $(OBJS)/server $(SERVER) $(TEST_PROGRAMS) $(OBJS)/bench/client
+build-tests: $(OBJS)/server $(OBJS)/server_asks $(SERVER) $(TEST_PROGRAMS) $(OBJS)/bench/client
+
+# The server and one module more, tests/modules/asks, for tests/integration/accept/asked_test.cpp.
+$(OBJS)/asks/modules.cpp: $(OBJS)/modules.cpp
+	@mkdir -p $(@D)
+	@{ cat $(OBJS)/modules.selected; echo 'asks tests/modules/asks on'; } > $(@D)/modules.selected
+	@auto/module_table $(@D)/modules.selected $@
+
+$(OBJS)/asks/modules.o: $(OBJS)/asks/modules.cpp $(OBJS)/flags
+	$(call compile,$(CXXFLAGS))
+
+$(OBJS)/server_asks: $(MAIN_OBJECT) $(filter-out $(OBJS)/modules.o,$(OBJECTS)) $(ASKS_OBJECTS) $(OBJS)/sources
+	$(call link)
 
 ifneq ($(TEST_NOTE),)
 $(TEST_PROGRAMS): no-googletest
@@ -224,7 +237,7 @@ uninstall:
 
 # What a compiler made; the choices of configure stay.
 clean:
-	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/server $(OBJS)/unit_tests \
+	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/asks $(OBJS)/server $(OBJS)/server_asks $(OBJS)/unit_tests \
 	    $(OBJS)/integration_tests $(OBJS)/fuzz_* $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d \
 	    $(OBJS)/flags $(OBJS)/sources $(SERVER)
 

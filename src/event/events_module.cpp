@@ -110,6 +110,12 @@ constexpr Directive directives[] = {
         "With the strategy handoff: how many connections of a listening socket the master accepts beyond "
         "what workers have room for. The rest waits in the kernel (backlog of `listen`).",
         {0, 2048}),
+    rows::number<&C::handoff_listens>(
+        "handoff_listens", in_events,
+        "How many addresses one worker may ask the master to listen on while it runs, as modules do for "
+        "addresses that no `listen` names. What is asked for beyond that fails (EMFILE), with a line in the "
+        "log.",
+        {0, 65535}),
     rows::custom<&C::worker_listen, take_worker_listen>(
         "worker_listen", in_events, {1, 1}, "unix:[FOLDER] | ADDRESS:PORT+",
         "With the strategy proxy: where each worker listens for the front processes, where `listen` does not "

@@ -31,6 +31,7 @@ struct EventsConf {
     Setting<std::chrono::milliseconds> accept_hold{std::chrono::milliseconds(10'000)};
     Setting<unsigned> handoff_window{1};
     Setting<std::size_t> handoff_queue{64};
+    Setting<std::size_t> handoff_listens{64};
     Setting<WorkerListen> worker_listen;
     Setting<unsigned> front_processes{1};
     Setting<std::size_t> front_connections{0};  // clients; 0: as many as the workers have worker_connections

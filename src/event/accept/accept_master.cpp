@@ -49,8 +49,27 @@ void Sharing::rest() {
     for (auto& part : parts_) part->rest();
 }
 
-void Sharing::close() {
-    for (auto& part : parts_) part->close();
+bool Sharing::stranded() const {
+    return std::ranges::any_of(parts_, [](const auto& part) { return part->stranded(); });
+}
+
+void Sharing::close(bool last) {
+    for (auto& part : parts_) part->close(last);
+}
+
+// Only one of them has sockets of its own.
+std::string Sharing::inheritance() const {
+    std::string text;
+    for (const auto& part : parts_) text += part->inheritance();
+    return text;
+}
+
+void Sharing::keep_over_exec() const {
+    for (const auto& part : parts_) part->keep_over_exec();
+}
+
+void Sharing::inherit(std::string_view text) {
+    for (auto& part : parts_) part->inherit(text);
 }
 
 void Sharing::abandon() noexcept {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "event/process/listener_set.hpp"
@@ -41,8 +43,18 @@ class AcceptMaster {
     // The workers were told to stop and none are started (SIGWINCH): until one is online again nothing is
     // accepted, and nothing is closed for want of a worker. Another binary may be serving the sockets.
     virtual void rest() {}
-    // The whole server ends: nothing is accepted any more, and the listeners are about to be closed.
-    virtual void close() {}
+    // While it rests: connections have come back meanwhile (whoever had them died) that only workers of this
+    // server can serve.
+    virtual bool stranded() const { return false; }
+    // The whole server ends: nothing is accepted any more, and the listeners are about to be closed. `last`:
+    // no other binary serves the same sockets.
+    virtual void close([[maybe_unused]] bool last) {}
+
+    // Listening sockets that are the strategy's own, for the next binary: keep_over_exec() lets it inherit
+    // their descriptors, in the child that becomes it, and inherit() is told there what inheritance() said.
+    virtual std::string inheritance() const { return {}; }
+    virtual void keep_over_exec() const {}
+    virtual void inherit(std::string_view) {}
     // In a forked child, which has copies of everything: closes descriptors, does nothing else.
     virtual void abandon() noexcept {}
 };
@@ -60,7 +72,11 @@ class Sharing final : public AcceptMaster {
     void overloaded(WorkerHandle& worker) override;
     bool take(WorkerHandle& worker, Message& message) override;
     void rest() override;
-    void close() override;
+    bool stranded() const override;
+    void close(bool last) override;
+    std::string inheritance() const override;
+    void keep_over_exec() const override;
+    void inherit(std::string_view text) override;
     void abandon() noexcept override;
 
  private:

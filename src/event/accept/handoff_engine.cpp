@@ -130,6 +130,12 @@ void HandoffEngine::rest() {
     look();
 }
 
+bool HandoffEngine::waiting() const noexcept {
+    return std::ranges::any_of(listeners_, [](const auto& listener) {
+        return !listener->queue_.empty() || listener->undecided_ > 0;
+    });
+}
+
 void HandoffEngine::close_all() {
     ending_ = true;
     again_.stop();

@@ -162,6 +162,8 @@ class HandoffEngine {
     // Nobody is there, and that is as it should be: without a target, connections wait in the kernel until
     // one joins, for as long as it takes. Another process may be serving them.
     void rest();
+    // Connections that it has accepted are undecided, or nobody is there for them.
+    bool waiting() const noexcept;
     // The end: nothing is accepted any more. What waits goes to the targets that have not left yet, whatever
     // their window; without any it is closed and counted.
     void close_all();

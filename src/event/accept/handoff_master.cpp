@@ -104,7 +104,7 @@ void HandoffMaster::serve(const Cycle& cycle) {
     engine_.configure(
         {*events.handoff_window, *events.handoff_queue, *events.accept_hold, most_descriptors()},
         cycle.log());
-    book_.hold(*events.accept_hold);
+    book_.limit(*events.handoff_listens, *events.accept_hold);
     std::vector<HandoffListener*> before = std::exchange(listeners_, {});
     for (const Listening::Entry& entry : cycle.conf<Listening>().entries) {
         ListenerSet::Item* item = sockets_.find(entry.address);
@@ -186,9 +186,13 @@ Result<ListenAnswer> HandoffMaster::ask(WorkerHandle& worker, const ListenQuesti
 
 void HandoffMaster::rest() { engine_.rest(); }
 
-void HandoffMaster::close() {
+void HandoffMaster::inherit(std::string_view text) {
+    if (Result<void> taken = book_.inherit(text); !taken) cycle_->log().warn("{}", taken.error().message);
+}
+
+void HandoffMaster::close(bool last) {
     engine_.close_all();
-    book_.remove_unix_paths();
+    if (last) book_.remove_unix_paths();
     book_.close_sockets();
 }
 

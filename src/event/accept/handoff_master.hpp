@@ -21,7 +21,11 @@ class HandoffMaster final : public AcceptMaster {
     void worker_ended(WorkerHandle& worker) override;
     bool take(WorkerHandle& worker, Message& message) override;
     void rest() override;
-    void close() override;
+    bool stranded() const override { return engine_.waiting(); }
+    void close(bool last) override;
+    std::string inheritance() const override { return book_.inheritance(); }
+    void keep_over_exec() const override { book_.keep_over_exec(); }
+    void inherit(std::string_view text) override;
     void abandon() noexcept override;
 
  private:

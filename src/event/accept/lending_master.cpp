@@ -34,7 +34,7 @@ class LendingMaster final : public AcceptMaster {
     void front_gone(WorkerHandle&) override { loop_.post(look_); }
     void overloaded(WorkerHandle& worker) override;
     bool take(WorkerHandle& worker, Message& message) override;
-    void close() override {
+    void close(bool) override {
         closed_ = true;
         again_.stop();
     }

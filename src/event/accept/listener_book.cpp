@@ -2,7 +2,10 @@
 #include "event/accept/listener_book.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+
+#include "core/text/number.hpp"
 
 namespace berth {
 
@@ -23,6 +26,10 @@ ListenerBook::Entry::Entry(const ListenQuestion& question)
       index(question.index),
       socket(fd < 0 ? address : Address::of_socket(fd), options_of(question)) {}
 
+bool ListenerBook::asks(const Entry& entry, const HandoffTarget& asker) noexcept {
+    return std::ranges::find(entry.askers, &asker) != entry.askers.end();
+}
+
 // That of a descriptor was there before.
 void ListenerBook::Entry::remove_path() const noexcept {
     if (fd < 0) socket.remove_unix_path();
@@ -35,12 +42,17 @@ ListenerBook::~ListenerBook() = default;
 
 Result<ListenAnswer> ListenerBook::ask(const ListenQuestion& question, HandoffTarget& asker, bool online) {
     Entry* entry = find(question);
+    const auto keys = std::ranges::count_if(entries_, [&](const Entry& one) { return asks(one, asker); });
+    if (static_cast<std::size_t>(keys) >= most_ && (entry == nullptr || !asks(*entry, asker))) {
+        return Error("it has asked for " + std::to_string(keys) + " already (handoff_listens)", EMFILE);
+    }
     if (entry == nullptr) {
         Result<Entry*> opened = open(question);
         if (!opened) return opened.error();
         entry = *opened;
     }
-    if (std::ranges::find(entry->askers, &asker) == entry->askers.end()) entry->askers.push_back(&asker);
+    if (!asks(*entry, asker)) entry->askers.push_back(&asker);
+    serve(*entry);
     if (online) engine_.join(*entry->listener, asker);
     ListenAnswer answer;
     answer.number = question.number;
@@ -67,14 +79,17 @@ Result<ListenerBook::Entry*> ListenerBook::open(const ListenQuestion& question) 
         ready = copy.error();
     }
     if (!ready) return entries_.pop_back(), ready.error();
-    entry.listener = &engine_.open(entry.socket.fd(), next_++, entry.socket.address().to_text(), counters_);
     return &entry;
+}
+
+void ListenerBook::serve(Entry& entry) {
+    if (entry.listener != nullptr) return;
+    entry.listener = &engine_.open(entry.socket.fd(), next_++, entry.socket.address().to_text(), counters_);
 }
 
 void ListenerBook::join(HandoffTarget& asker) {
     for (Entry& entry : entries_) {
-        if (std::ranges::find(entry.askers, &asker) != entry.askers.end())
-            engine_.join(*entry.listener, asker);
+        if (asks(entry, asker)) engine_.join(*entry.listener, asker);
     }
 }
 
@@ -100,9 +115,65 @@ void ListenerBook::sweep() {
 }
 
 void ListenerBook::close(Entry& entry) {
-    engine_.close(*entry.listener);
-    entry.remove_path();
+    if (entry.listener != nullptr) engine_.close(*entry.listener);
+    // While nobody has asked for it, it may be the other binary's still.
+    if (entry.listener != nullptr) entry.remove_path();
     entries_.remove_if([&](const Entry& one) { return &one == &entry; });
+}
+
+// A line for each: "DESCRIPTOR INDEX BACKLOG ADDRESS". Those of descriptors are not meant for others.
+std::string ListenerBook::inheritance() const {
+    std::string text;
+    for (const Entry& entry : entries_) {
+        if (entry.fd >= 0) continue;
+        for (const std::uint64_t number :
+             {static_cast<std::uint64_t>(entry.socket.fd()), std::uint64_t{entry.index},
+              static_cast<std::uint64_t>(entry.socket.options().backlog)}) {
+            text += std::to_string(number) + ' ';
+        }
+        text += entry.address.to_text() + '\n';
+    }
+    return text;
+}
+
+void ListenerBook::keep_over_exec() const {
+    for (const Entry& entry : entries_) {
+        if (entry.fd < 0) static_cast<void>(set_cloexec(entry.socket.fd(), false));
+    }
+}
+
+Result<void> ListenerBook::inherit(std::string_view text) {
+    Result<void> outcome;
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (inherit_one(line)) continue;
+        outcome = Error("invalid inherited socket \"" + std::string(line) + '"');
+    }
+    if (!entries_.empty()) sweep_.start(engine_.loop(), hold_);
+    return outcome;
+}
+
+bool ListenerBook::inherit_one(std::string_view text) {
+    std::array<int, 3> numbers{};
+    for (int& number : numbers) {
+        const std::size_t blank = text.find(' ');
+        const auto read = parse_unsigned(text.substr(0, blank), 0x7fffffff);
+        if (!read || blank == std::string_view::npos) return false;
+        number = static_cast<int>(*read);
+        text.remove_prefix(blank + 1);
+    }
+    const Result<Address> address = Address::parse(text);
+    if (!address || numbers[0] <= 2 || !is_listening(numbers[0])) return false;
+    ListenQuestion question;
+    question.address = *address;
+    question.index = static_cast<std::uint32_t>(numbers[1]);
+    question.backlog = numbers[2];
+    Entry& entry = entries_.emplace_back(question);
+    if (entry.socket.adopt(FileDescriptor(numbers[0]))) return true;
+    entries_.pop_back();
+    return false;
 }
 
 void ListenerBook::remove_unix_paths() const noexcept {

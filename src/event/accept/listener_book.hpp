@@ -2,6 +2,8 @@
 #pragma once
 
 #include <list>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.hpp"
@@ -22,11 +24,15 @@ class ListenerBook {
     ListenerBook& operator=(const ListenerBook&) = delete;
     ~ListenerBook();
 
-    // How long a socket is kept open that no asker is left of, because all of them died and start again.
-    void hold(Duration time) noexcept { hold_ = time; }
+    // How many keys one asker may have; and how long a socket is kept open that no asker is left of, because
+    // all of them died and start again.
+    void limit(std::size_t keys, Duration hold) noexcept {
+        most_ = keys;
+        hold_ = hold;
+    }
 
     // `asker` wants a share of the connections, from now on or, unless `online`, from join() on. An error's
-    // code is the errno.
+    // code is the errno; EMFILE when it has as many keys as it may.
     Result<ListenAnswer> ask(const ListenQuestion& question, HandoffTarget& asker, bool online);
     // All that it asked for is its to serve from now on.
     void join(HandoffTarget& asker);
@@ -40,6 +46,14 @@ class ListenerBook {
     }
 
     std::size_t size() const noexcept { return entries_.size(); }
+
+    // For the next binary: its workers that ask for the same keys get the same sockets. inherit() takes what
+    // inheritance() wrote, once keep_over_exec() was called in between, by the child that became that binary.
+    // What nobody asks for in time is closed there.
+    std::string inheritance() const;
+    void keep_over_exec() const;
+    Result<void> inherit(std::string_view text);
+
     // Without a word to the engine, which has been told to close or to abandon all already. The paths of unix
     // sockets stay for the process that goes on with them: remove_unix_paths() is for the last one.
     void close_sockets() noexcept;
@@ -53,17 +67,21 @@ class ListenerBook {
         std::int32_t fd;
         std::uint32_t index;
         Listener socket;
-        HandoffListener* listener = nullptr;
+        HandoffListener* listener = nullptr;  // none: inherited, and nobody has asked for it yet
         std::vector<HandoffTarget*> askers;
     };
 
+    static bool asks(const Entry& entry, const HandoffTarget& asker) noexcept;
     Entry* find(const ListenQuestion& question) noexcept;
     Result<Entry*> open(const ListenQuestion& question);
+    bool inherit_one(std::string_view text);
+    void serve(Entry& entry);
     void close(Entry& entry);
     void sweep();
 
     HandoffEngine& engine_;
     ListenerCounters& counters_;
+    std::size_t most_ = 64;
     Duration hold_{10'000};
     std::uint32_t next_ = kDynamicListeners;
     std::list<Entry> entries_;

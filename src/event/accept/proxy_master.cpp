@@ -40,7 +40,7 @@ class ProxyMaster final : public AcceptMaster {
         std::uint64_t id = worker.identity().id;
         board_.places[slot].worker.compare_exchange_strong(id, 0);
     }
-    void close() override { check_.stop(); }
+    void close(bool) override { check_.stop(); }
 
  private:
     void on_check() {

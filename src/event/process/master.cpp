@@ -66,6 +66,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     row.state = WorkerState::ready;
     row.pid = ::getpid();
     workers_.sharing().serve(*current_->cycle);
+    workers_.sharing().inherit(program_.asked);
     start_workers();
     tick_.start(loop_, kTick);
     commands_.use(*current_->cycle);
@@ -135,7 +136,7 @@ void Master::quit() {
     log().notice("gracefully shutting down");
     commands_.close();
     workers_.drain_all(Drain::at_once);
-    workers_.sharing().close();
+    workers_.sharing().close(!shares_sockets());
     listeners_.close();
     finish_when_empty();
 }
@@ -145,7 +146,7 @@ void Master::stop() {
     ending_ = Ending::fast;
     commands_.close();
     workers_.terminate_all();
-    workers_.sharing().close();
+    workers_.sharing().close(!shares_sockets());
     listeners_.close();
     kill_timer_.start(loop_, *conf().worker_kill_timeout);
     finish_when_empty();
@@ -170,7 +171,23 @@ void Master::tick() {
     row.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
     row.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
     log().flush_repeats();
+    if (workers_stopped_ && ending_ == Ending::no) serve_stranded();
     tick_.start(loop_, kTick);
+}
+
+// After SIGWINCH a connection may come back: its worker was killed before it had begun on it. A worker is
+// started for such, and told to end when there are none.
+void Master::serve_stranded() {
+    const bool needed = workers_.sharing().stranded();
+    const bool there = workers_.count(current_->number()) > 0;
+    if (!there) workers_.sharing().rest();
+    if (needed && !there) {
+        log().notice("connections have come back: a worker is started for them");
+        start_worker(ProcessRole::worker, 0);
+    } else if (!needed && there) {
+        workers_.drain_all(Drain::politely);
+        workers_.sharing().rest();
+    }
 }
 
 // --- logs

@@ -45,6 +45,7 @@ class Master {
     void add_worker();
     void remove_worker();
     void stop_workers();
+    void serve_stranded();
     std::string status() const;
 
     // Workers.

@@ -185,7 +185,8 @@ void Master::upgrade() {
     }
     control_.rename(control_.path() + kOldSuffix);
     scoreboard_.fronts().keeps_secret = true;
-    Result<pid_t> started = start_new_binary(program_, listeners_, scoreboard_.fronts().newest_secret());
+    Result<pid_t> started =
+        start_new_binary(program_, listeners_, workers_.sharing(), scoreboard_.fronts().newest_secret());
     if (started) {
         log().notice("start new binary process {}", *started);
         return new_binary_.watch(loop_, *started);

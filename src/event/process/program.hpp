@@ -14,6 +14,7 @@ struct Program {
     std::vector<std::string> arguments;  // with the name it was called by
     CycleOptions options;                // of every generation but its number and test_only
     bool inherited = false;              // started by a running server (BERTH_INHERITED)
+    std::string asked{};                 // that server's AcceptMaster::inheritance()
 
     // "./server -c conf": for the title.
     std::string command_line() const;

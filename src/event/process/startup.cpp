@@ -155,6 +155,7 @@ int go_to_background(Server& server) {
 int serve(Program& program, std::unique_ptr<Generation> first) {
     const std::optional<std::string> inherited = take_inheritance();
     program.inherited = inherited.has_value();
+    program.asked = take_asked_sockets();
     Generation& generation = *first;
     Server server{program,
                   std::move(first),

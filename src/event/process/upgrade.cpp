@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <utility>
 
 #include "event/process/signals.hpp"
 
@@ -28,21 +31,31 @@ std::string to_hex(std::string_view bytes) {
     return text;
 }
 
+std::optional<std::string> take_variable(const char* name) {
+    const char* value = ::getenv(name);
+    if (value == nullptr) return std::nullopt;
+    std::string text = value;
+    ::unsetenv(name);
+    return text;
+}
+
 }  // namespace
 
 Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners,
-                               std::string_view front_secret) {
+                               const AcceptMaster& sharing, std::string_view front_secret) {
     // Everything that allocates happens before the fork.
     std::vector<std::string> arguments = program.arguments;
     std::vector<std::string> environment;
-    const std::string prefix = std::string(kInheritedVariable) + "=";
-    const std::string secret_prefix = std::string(kFrontSecretVariable) + "=";
+    const std::array<std::pair<const char*, std::string>, 3> ours{
+        {{kInheritedVariable, listeners.inheritance()},
+         {kFrontSecretVariable, to_hex(front_secret)},
+         {kAskedVariable, sharing.inheritance()}}};
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
-        if (!text.starts_with(prefix) && !text.starts_with(secret_prefix)) environment.emplace_back(*entry);
+        const auto is_it = [&](const auto& one) { return text.starts_with(std::string(one.first) + "="); };
+        if (std::ranges::none_of(ours, is_it)) environment.emplace_back(text);
     }
-    environment.push_back(prefix + listeners.inheritance());
-    if (!front_secret.empty()) environment.push_back(secret_prefix + to_hex(front_secret));
+    for (const auto& [name, value] : ours) environment.push_back(std::string(name) + "=" + value);
     const std::vector<char*> argv = pointers(arguments);
     const std::vector<char*> envp = pointers(environment);
 
@@ -50,6 +63,7 @@ Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listen
     if (pid < 0) return system_error("fork", "", errno);
     if (pid == 0) {
         listeners.keep_over_exec();
+        sharing.keep_over_exec();
         release_signals();
         ::execve(program.executable.c_str(), argv.data(), envp.data());
         ::_exit(127);
@@ -57,23 +71,18 @@ Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listen
     return pid;
 }
 
-std::optional<std::string> take_inheritance() {
-    const char* value = ::getenv(kInheritedVariable);
-    if (value == nullptr) return std::nullopt;
-    std::string text = value;
-    ::unsetenv(kInheritedVariable);
-    return text;
-}
+std::optional<std::string> take_inheritance() { return take_variable(kInheritedVariable); }
+
+std::string take_asked_sockets() { return take_variable(kAskedVariable).value_or(std::string()); }
 
 std::string take_front_secret() {
-    const char* value = ::getenv(kFrontSecretVariable);
+    const std::string value = take_variable(kFrontSecretVariable).value_or(std::string());
     std::string bytes;
-    for (std::string_view text = value != nullptr ? value : ""; text.size() >= 2; text.remove_prefix(2)) {
+    for (std::string_view text = value; text.size() >= 2; text.remove_prefix(2)) {
         unsigned byte = 0;
         if (std::from_chars(text.data(), text.data() + 2, byte, 16).ptr != text.data() + 2) break;
         bytes += static_cast<char>(byte);
     }
-    ::unsetenv(kFrontSecretVariable);
     return bytes;
 }
 

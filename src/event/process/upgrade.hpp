@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/result.hpp"
+#include "event/accept/accept_master.hpp"
 #include "event/process/child.hpp"
 #include "event/process/listener_set.hpp"
 #include "event/process/program.hpp"
@@ -18,15 +19,20 @@ inline constexpr const char* kOldSuffix = ".oldbin";
 // The same for FrontBoard::newest_secret(), in hexadecimal: /proc/PID/environ is for the master's user alone.
 inline constexpr const char* kFrontSecretVariable = "BERTH_FRONT_SECRET";
 
+// And for AcceptMaster::inheritance().
+inline constexpr const char* kAskedVariable = "BERTH_ASKED";
+
 // Starts the program anew, with the sockets open. Returns its process id; the caller watches it. Called from
 // the main thread.
 Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listeners,
-                               std::string_view front_secret);
+                               const AcceptMaster& sharing, std::string_view front_secret);
 
 // What the variable says, which is then removed, so that nobody else inherits it. Nothing when there is none:
 // this process was not started by start_new_binary(). Empty: it was, but there is nothing to inherit.
 std::optional<std::string> take_inheritance();
 // The bytes of the secret, removed in the same way; empty when there is none.
 std::string take_front_secret();
+// What AcceptMaster::inherit() is to be told, removed in the same way.
+std::string take_asked_sockets();
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
@@ -121,6 +122,23 @@ TEST(HandoffLifeTest, WhatWaitsDuringAReloadIsServed) {
         EXPECT_TRUE(eventually([&] { return !alive(stuck) && server.workers().size() == 1; }));
     }
     EXPECT_FALSE(alive(worker));
+}
+
+// Its worker was told to end, and is killed before it has begun on it: another one is started for it alone.
+TEST(HandoffLifeTest, WhatComesBackWhileTheServerRestsIsServed) {
+    Server server(config("handoff", 1));
+    const pid_t worker = first_worker(server, 1);
+    ::kill(worker, SIGSTOP);
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/", "Connection: close\r\n"));
+    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == 1; }));
+    server.signal(SIGWINCH);
+    ASSERT_TRUE(server.wait_log("stopping the workers"));
+    ::kill(worker, SIGKILL);
+    EXPECT_EQ(client.read_response().body, "hello") << server.error_log();
+    EXPECT_TRUE(eventually([&] { return server.workers().empty(); })) << server.error_log();
+    EXPECT_EQ(server.reload().code, 0);
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
 }
 
 TEST(HandoffLifeTest, WorkersThatAreKilledTakeNoConnectionWithThemThatTheyHadNotBegun) {

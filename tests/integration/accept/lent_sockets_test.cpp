@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <sstream>
 
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
@@ -13,20 +12,6 @@
 namespace berth::test {
 
 namespace {
-
-// Connections to this port that a process has accepted: others have no inode yet (proc_net_tcp, netstat(8)).
-std::size_t accepted(std::uint16_t port) {
-    std::istringstream lines(file_text("/proc/net/tcp"));
-    const std::string local = fmt::format("0100007F:{:04X}", port);
-    std::size_t count = 0;
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::vector<std::string> all;
-        for (std::string word; words >> word;) all.push_back(word);
-        count += all.size() > 9 && all[1] == local && all[3] == "01" && all[9] != "0" ? 1 : 0;
-    }
-    return count;
-}
 
 std::size_t sockets_of(pid_t pid) {
     std::size_t sockets = 0;

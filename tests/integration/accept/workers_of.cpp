@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <sstream>
 
 #include "tests/integration/support/client.hpp"
 
@@ -57,6 +58,19 @@ pid_t who_answers(std::uint16_t port) {
     if (!client.get("/", "Connection: close\r\n")) return 0;
     const Response response = client.read_response();
     return response.complete && response.status == 200 ? number(response.body) : 0;
+}
+
+std::size_t accepted(std::uint16_t port) {
+    std::istringstream lines(file_text("/proc/net/tcp"));
+    const std::string local = fmt::format("0100007F:{:04X}", port);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::vector<std::string> all;
+        for (std::string word; words >> word;) all.push_back(word);
+        count += all.size() > 9 && all[1] == local && all[3] == "01" && all[9] != "0" ? 1 : 0;
+    }
+    return count;
 }
 
 std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections) {

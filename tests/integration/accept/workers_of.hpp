@@ -26,6 +26,9 @@ std::uint64_t voluntary_switches(const std::vector<pid_t>& workers);
 // The worker that answers a fresh connection; 0: none does.
 pid_t who_answers(std::uint16_t port);
 
+// Connections to this port of 127.0.0.1 that a process has accepted (/proc/net/tcp: others have no inode).
+std::size_t accepted(std::uint16_t port);
+
 // How often each answered, on so many connections that were open at once.
 std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections);
 

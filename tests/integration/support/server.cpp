@@ -144,7 +144,13 @@ std::string Server::fill(std::string_view config) const {
 void Server::set_config(std::string_view config) { folder_.write(options_.config_name, fill(config)); }
 
 std::vector<std::string> Server::base_arguments() const {
-    return {server_program(), "-c", config_path(), "-p", folder_.path() + "/", "-e", "error.log"};
+    return {options_.program.empty() ? server_program() : options_.program,
+            "-c",
+            config_path(),
+            "-p",
+            folder_.path() + "/",
+            "-e",
+            "error.log"};
 }
 
 bool Server::start() {

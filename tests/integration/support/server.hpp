@@ -38,6 +38,7 @@ struct ServerOptions {
     std::string config_name = "test.conf";  // test.yaml for YAML
     std::vector<std::string> arguments;     // besides -c and -p
     std::vector<std::string> environment;   // NAME=VALUE
+    std::string program{};                  // empty: server_program()
 };
 
 // The configuration is text in which {port}, {port1}, … {port9} stand for free ports and {dir} for the

@@ -117,7 +117,7 @@ TEST_P(ListenerBookTest, TheLastToLeaveClosesIt) {
 }
 
 TEST_P(ListenerBookTest, WhenAllHaveDiedItIsHeldForAWhile) {
-    book_.hold(Duration(20));
+    book_.limit(64, Duration(20));
     const ListenAnswer answer = ask(question(0), one_);
     engine_.ended(one_);
     book_.forget(one_);
@@ -138,6 +138,56 @@ TEST_P(ListenerBookTest, WhoIsNotOnlineYetWaitsForIt) {
     EXPECT_TRUE(one_.sent.empty());
     book_.join(one_);
     EXPECT_TRUE(run_until([&] { return one_.sent.size() == 1; }));
+}
+
+TEST_P(ListenerBookTest, AnAskerHasNoMoreKeysThanItMay) {
+    book_.limit(2, Duration(10'000));
+    ask(question(0, 0), one_);
+    ask(question(0, 1), one_);
+    const Result<ListenAnswer> third = book_.ask(question(0, 2), one_, true);
+    ASSERT_FALSE(third.ok());
+    EXPECT_EQ(third.error().code, EMFILE);
+    EXPECT_NE(third.error().message.find("handoff_listens"), std::string::npos);
+    ask(question(0, 1), one_);  // which it has
+    ask(question(0, 2), two_);
+    book_.leave(question(0, 0), one_);
+    ask(question(0, 2), one_);
+}
+
+TEST_P(ListenerBookTest, TheNextBinaryGoesOnWithWhatIsAskedForAgain) {
+    const ListenAnswer kept = ask(question(0, 0), one_);
+    const ListenAnswer given_up = ask(question(0, 1), one_);
+    // What the child that becomes the next binary has: the same numbers, of copies.
+    const std::string text = book_.inheritance();
+    ListenerCounters counters{};
+    HandoffEngine engine(loop());
+    engine.configure({8, 8, Duration(60'000), 1 << 30}, log_);
+    ListenerBook next(engine, counters);
+    next.limit(64, Duration(20));
+    const std::size_t second_line = text.find('\n') + 1;
+    const std::string copies = std::to_string(::dup(std::atoi(text.c_str()))) +
+                               text.substr(text.find(' '), second_line - text.find(' ')) +
+                               std::to_string(::dup(std::atoi(text.c_str() + second_line))) +
+                               text.substr(text.find(' ', second_line));
+    ASSERT_TRUE(next.inherit(copies));
+    EXPECT_EQ(next.size(), 2U);
+    const Result<ListenAnswer> again = next.ask(question(0, 0), two_, true);
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(again->address, kept.address);
+    book_.leave(question(0, 0), one_);
+    book_.leave(question(0, 1), one_);
+    EXPECT_TRUE(connects(kept.address));
+    EXPECT_TRUE(run_until([&] { return two_.sent.size() == 1; }));
+    EXPECT_TRUE(run_until([&] { return next.size() == 1; }));
+    EXPECT_FALSE(connects(given_up.address));
+}
+
+TEST_P(ListenerBookTest, WhatIsNoSocketIsNotInherited) {
+    for (const char* text :
+         {"x 0 511 127.0.0.1:0", "0 0 511 127.0.0.1:0", "99999 0 511 127.0.0.1:0", "3", "3 0 511 "}) {
+        EXPECT_FALSE(book_.inherit(text)) << text;
+    }
+    EXPECT_EQ(book_.size(), 0U);
 }
 
 TEST_P(ListenerBookTest, AtTheEndPathsAreRemovedThatAreItsOwn) {

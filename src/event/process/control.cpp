@@ -225,10 +225,14 @@ void ControlServer::abandon() noexcept {
 void obey(ControlServer& server, const ControlRequest& request, const ControlCommands& commands) {
     const std::pair<std::string_view, Callback<>> at_once[] = {
         {"reopen", commands.reopen}, {"stop", commands.stop}, {"quit", commands.quit}};
-    if (request.command == "reload") return commands.reload(request.client);
+    const auto note = [&] {
+        commands.log.notice("\"{}\" was asked for by {}", request.command, request.who);
+    };
+    if (request.command == "reload") return note(), commands.reload(request.client);
     if (request.command == "status") return server.answer(request.client, commands.status, true);
     for (const auto& [name, run] : at_once) {
         if (request.command != name) continue;
+        note();
         run();
         return server.answer(request.client, {}, true);
     }

@@ -101,6 +101,7 @@ class ControlServer {
 
 // What a process does for whoever asks. A reload is answered later, by the client's number.
 struct ControlCommands {
+    Log& log;  // who asked
     Callback<std::uint64_t> reload;
     std::string status;
     Callback<> reopen;

@@ -104,7 +104,7 @@ void Master::on_signal(const SignalEvent& signal) {
 
 void Master::on_control(const ControlRequest& request) {
     obey(control_, request,
-         {Callback<std::uint64_t>::to<&Master::reload>(*this), status(),
+         {log(), Callback<std::uint64_t>::to<&Master::reload>(*this), status(),
           Callback<>::to<&Master::reopen>(*this), Callback<>::to<&Master::stop>(*this),
           Callback<>::to<&Master::quit>(*this),
           Callback<const ControlRequest&>::to<&Commands::ask>(commands_)});

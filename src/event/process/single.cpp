@@ -99,7 +99,7 @@ void Single::on_signal(const SignalEvent& signal) {
 
 void Single::on_control(const ControlRequest& request) {
     obey(control_, request,
-         {Callback<std::uint64_t>::to<&Single::reload>(*this),
+         {log(), Callback<std::uint64_t>::to<&Single::reload>(*this),
           fmt::format("generation {}, a single process, {} generations draining\n",
                       served_.back()->worker.generation(), served_.size() - 1),
           Callback<>::to<&Single::reopen>(*this), Callback<>::to<&Single::stop>(*this),

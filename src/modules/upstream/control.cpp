@@ -333,6 +333,12 @@ CommandAnswer done(const Plan& plan) {
     return {text + outcome(plan), true, true, nullptr};
 }
 
+// What was checked before can only fail for want of memory.
+CommandAnswer no_room(const Plan& plan, const Error& why) {
+    return refused(why.message + "; write a larger \"zone NAME SIZE\" in upstream \"" +
+                   plan.upstream->name() + "\" and reload");
+}
+
 CommandAnswer begin(const CommandCall& call, UpstreamsOf of, int tries);
 
 // The folder has to be told, too; whatever comes of that, it is done.
@@ -389,7 +395,7 @@ class Saving final : public CommandWork {
     CommandAnswer commit(const Plan& plan) {
         const bool adds = plan.written->verb == Verb::add;
         if (adds) {
-            if (Result<void> added = carry_out(plan); !added) return refused(added.error().message);
+            if (Result<void> added = carry_out(plan); !added) return no_room(plan, added.error());
         }
         if (Result<void> renamed = file_.commit(); !renamed) {
             if (adds) static_cast<void>(plan.upstream->group().remove_peer(plan.server.name));
@@ -428,7 +434,7 @@ CommandAnswer begin(const CommandCall& call, UpstreamsOf of, int tries) {
         answer.work = std::make_unique<Saving>(call, of, plan, tries);
         return answer;
     }
-    if (Result<void> changed = carry_out(plan); !changed) return refused(changed.error().message);
+    if (Result<void> changed = carry_out(plan); !changed) return no_room(plan, changed.error());
     return done(plan);
 }
 

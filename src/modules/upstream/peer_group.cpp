@@ -201,10 +201,12 @@ void PeerGroup::begin_afresh(Member& member, std::uint64_t now) noexcept {
     PeerState& peer = *member.peer;
     peer.fails = 0;
     peer.consecutive_errors = 0;
-    peer.since = now;
-    peer.checks.fails_in_row = peer.checks.passes_in_row = 0;
     // What checks say holds until they say something else.
     if (peer.references == 0 || peer.health == Health::ejected) peer.health = Health::unknown;
+    if (peer.health != Health::unhealthy) {
+        peer.since = now;
+        peer.checks.fails_in_row = peer.checks.passes_in_row = 0;
+    }
     if (member.parameters.slow_start.count() > 0) peer.warming_from = now;
     member.effective_weight = member.parameters.weight;
 }

@@ -10,12 +10,20 @@
 
 namespace berth::upstream {
 
+namespace {
+
+constexpr std::size_t kPeersByCommand = 64;
+
+}  // namespace
+
 Upstream::Upstream(std::string name) : name_(std::move(name)) {}
 Upstream::~Upstream() = default;
 
 std::size_t Upstream::zone_needed() const noexcept {
     std::size_t peers = 0;
     for (const Server& server : servers) peers += server.addresses.size();
+    // Where commands add peers for good, the next configuration finds the same zone large enough.
+    if (!state_path.empty()) peers = std::max(peers, kPeersByCommand);
     return PeerGroup::zone_size(peers);
 }
 

@@ -92,7 +92,9 @@ constexpr auto server_rows(Context in_upstream) {
         row<take_zone>(
             "zone", in_upstream, {1, 2}, Kind::text, "NAME [SIZE]",
             "Names the shared memory that the state of the servers lives in, and says how large it "
-            "is. Without it there is one of sufficient size; all workers share it either way."),
+            "is. Without it there is one of sufficient size, with room for a dozen servers more that "
+            "commands "
+            "add (64 in all with a state file); all workers share it either way."),
         row<take_keepalive>(
             "keepalive", in_upstream, {1, 1}, Kind::number, "CONNECTIONS",
             "How many idle connections to the servers each worker keeps; the oldest is closed "

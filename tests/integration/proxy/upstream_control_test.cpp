@@ -222,8 +222,7 @@ TEST_F(UpstreamControl, AGroupMayBeginEmptyAndBeFilledByCommands) {
     done(server, {"add", "node", a_.address()});
     EXPECT_EQ(shares(server, 2), (Shares{{"a", 2}}));
     // A worker that is replaced serves the group as it is.
-    ::kill(server.workers().at(0), SIGKILL);
-    ::kill(server.workers().at(1), SIGKILL);
+    for (const pid_t worker : server.workers()) ::kill(worker, SIGKILL);
     EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "a"; }));
 }
 

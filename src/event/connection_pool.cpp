@@ -22,6 +22,13 @@ constexpr std::size_t kEvictMost = 32;  // in one go
 
 std::atomic<std::uint64_t> last_number{0};
 
+int socket_error(int fd) noexcept {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+    return error;
+}
+
 }  // namespace
 
 union ConnectionPool::Slot {
@@ -83,6 +90,10 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from, bool
     }
     const bool connected = ::connect(fd.get(), to.data(), to.length()) == 0;
     if (!connected && errno != EINPROGRESS) return nullptr;
+    if (!connected) {  // on this machine the answer is there already
+        errno = socket_error(fd.get());
+        if (errno != 0) return nullptr;
+    }
     Connection* connection = open(std::move(fd), to);
     if (connection != nullptr && !connected) {
         connection->writable_ = false;
@@ -92,10 +103,7 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from, bool
 }
 
 int ConnectionPool::connect_error(const Connection& connection) noexcept {
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (::getsockopt(connection.fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
-    return error;
+    return socket_error(connection.fd());
 }
 
 void* ConnectionPool::take_slot() {

@@ -29,6 +29,7 @@ Lease::~Lease() {
 }
 
 const Address& Lease::address() const noexcept { return worker_->local(peer_).address; }
+bool Lease::is_live() const noexcept { return worker_->is_live(peer_); }
 std::string_view Lease::name() const noexcept { return worker_->local(peer_).name; }
 
 std::string_view Lease::cookie(Arena& arena) const {

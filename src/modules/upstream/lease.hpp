@@ -82,6 +82,8 @@ class Lease {
     const Address& address() const noexcept;
     // "127.0.0.1:8000", "unix:/path": $upstream_addr. Lives as long as the worker.
     std::string_view name() const noexcept;
+    // Whether the peer is still one that requests are given to: another may have found it dead meanwhile.
+    bool is_live() const noexcept;
     // sticky cookie: the value of the Set-Cookie field that the answer needs; empty when the client has it.
     // In the arena.
     std::string_view cookie(Arena& arena) const;

@@ -167,6 +167,13 @@ void UpstreamWorker::count_queued() {
     ++group_.shared().queued;
 }
 
+bool UpstreamWorker::is_live(std::uint32_t index) const noexcept {
+    const LocalPeer& peer = local(index);
+    const PeerGroup::Lock held = group_.lock();
+    const Member* member = group_.find(*peer.state, peer.position);
+    return member != nullptr && upstream::is_live(group_.roster(), *member, now());
+}
+
 // --- connections
 
 Connection* UpstreamWorker::take_idle(std::uint32_t index, bool certain) {

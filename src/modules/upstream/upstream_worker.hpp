@@ -79,6 +79,7 @@ class UpstreamWorker {
 
     // For Lease.
     LocalPeer& local(std::uint32_t index) const noexcept { return *peers_[index]; }
+    bool is_live(std::uint32_t index) const noexcept;
     Connection* take_idle(std::uint32_t index, bool certain);
     void keep(std::uint32_t index, Connection& connection);
     void end(std::uint32_t index, const Report* report);

@@ -95,6 +95,33 @@ TEST(ProxyRetry, AKeptConnectionThatEndedIsReplaced) {
     EXPECT_EQ(backend.requests(), 11U);
 }
 
+// Many requests are under way on kept connections when their backend dies: one of them finds out that nobody
+// listens there, and the others go elsewhere at once.
+TEST(ProxyRetry, ADeadBackendIsAskedOnce) {
+    std::atomic<std::size_t> held{0};
+    Backend dies([&](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target != "/hold") return reply_ok(connection, request);
+        ++held;
+        connection.wait_closed();
+    });
+    Backend good(reply_ok);
+    Server server(two(dies, good));
+    std::vector<Client> clients;
+    for (int i = 0; i < 16; ++i) clients.emplace_back(server.port());
+    const auto ask_all = [&](std::string_view path) {
+        for (Client& client : clients) client.get(path);
+    };
+    for (int round = 0; round < 2; ++round) {
+        ask_all("/");
+        for (Client& client : clients) EXPECT_EQ(client.read_response().body, "ok");
+    }
+    ask_all("/hold");
+    EXPECT_TRUE(eventually([&] { return held == clients.size() / 2; }));
+    dies.stop();
+    for (Client& client : clients) EXPECT_EQ(client.read_response().body, "ok");
+    EXPECT_LE(occurrences(server.error_log(), "connect() failed"), 1U) << server.error_log();
+}
+
 TEST(ProxyTimeouts, ASilentBackendIs504) {
     std::atomic<bool> over{false};
     Backend backend([&](BackendConnection& connection, const BackendRequest&) {

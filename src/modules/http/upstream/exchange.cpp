@@ -126,7 +126,8 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         Outcome outcome = co_await ask(request);
         if (outcome.failure != Failure::stale) co_return outcome;
         drop_connection();
-        if (!is_safe_to_repeat()) {
+        // Whom another request has found dead in the meantime is not asked again.
+        if (!is_safe_to_repeat() || (lease_ && !lease_.is_live())) {
             co_return failed(Failure::stale, "upstream prematurely closed a kept connection", 0);
         }
         reused_ = false;

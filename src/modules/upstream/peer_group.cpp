@@ -219,8 +219,21 @@ void PeerGroup::free_member(Member& member) noexcept {
 
 void PeerGroup::erase(std::size_t position) noexcept {
     Roster& roster = *roster_;
+    Slab& slab = zone_->slab();
     Member gone = roster.members[position];
-    std::copy(roster.members + position + 1, roster.members + roster.count, roster.members + position);
+    const std::span<const Member> before = roster.all().first(position);
+    const std::span<const Member> behind = roster.all().subspan(position + 1);
+    // First it goes to the end of a copy, then the end moves: who is killed in between leaves nobody twice.
+    if (auto* members = static_cast<Member*>(slab.allocate(roster.capacity * sizeof(Member)))) {
+        Member* end = std::uninitialized_copy(before.begin(), before.end(), members);
+        end = std::uninitialized_copy(behind.begin(), behind.end(), end);
+        new (end) Member(gone);
+        std::atomic_signal_fence(std::memory_order_release);
+        slab.free(std::exchange(roster.members, members));
+    } else {
+        std::copy(behind.begin(), behind.end(), roster.members + position);
+    }
+    std::atomic_signal_fence(std::memory_order_release);
     --roster.count;
     free_member(gone);
 }

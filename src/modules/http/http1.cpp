@@ -339,9 +339,11 @@ void Http1::fail(std::string_view words, int status) {
     Request& request = exchange_->request;
     request.log_at(LogLevel::info, "{}", words);
     if (!request.head_sent()) request.out().status = status;
+    // Where the end of the connection is the end of the answer, an orderly one would make it look whole.
+    const bool looks_whole = request.head_sent() && coding_ == Coding::until_close && !exchange_->upgraded;
     if (!request.response_complete()) request.on_gone();
     request.on_complete();
-    if (*request.conf<LocationConf>().reset_timedout_connection) connection().abort();
+    if (looks_whole || *request.conf<LocationConf>().reset_timedout_connection) connection().abort();
     shut();
 }
 

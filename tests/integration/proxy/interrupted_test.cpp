@@ -2,6 +2,7 @@
 // connections that end while they are not looked at.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 
@@ -122,6 +123,20 @@ TEST(ProxyInterrupted, ABackendThatStillTakesTheBodyIsNotSilent) {
     }
     client.send(std::string(1000000 - sent, 'x') + "end");
     EXPECT_EQ(client.read_response().body, "done");
+}
+
+// The answer to an HTTP/1.0 client ends with its connection: when the client is given up, it must not look
+// whole.
+TEST(ProxyInterrupted, AClientThatIsTooSlowSeesThatItsAnswerIsCut) {
+    Backend backend([](BackendConnection& connection, const BackendRequest&) {
+        connection.send(chunked_answer(pattern(16 * 1024 * 1024), 65536));
+    });
+    Server server(config(backend, "send_timeout 300ms; proxy_max_temp_file_size 0;"));
+    Client client(server.port());
+    client.send("GET / HTTP/1.0\r\nHost: h\r\n\r\n");
+    EXPECT_TRUE(server.wait_log("client timed out"));
+    while (!client.read_some().empty()) {}
+    EXPECT_EQ(client.error(), ECONNRESET);
 }
 
 // Both stand before the worker when it looks: the request, and behind it the end of the connection that it

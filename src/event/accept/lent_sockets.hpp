@@ -7,7 +7,8 @@
 // waits for the end of its back-off, or a configuration that has other addresses or another strategy) a
 // living worker is lent it by the master. So is that of a worker which says that it cannot accept for the
 // moment. Two watchers are harmless. What waits in the socket of a worker that is stopped or busy stays
-// there: nobody else looks at it.
+// there: nobody else looks at it. And what a new binary opened for slots that the one before it did not have
+// is its alone: if it dies during the upgrade, the system resets what waits there.
 #pragma once
 
 #include <cstdint>

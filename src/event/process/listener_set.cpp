@@ -98,7 +98,7 @@ Result<void> ListenerSet::open(const Listening::Entry& entry) {
     if (!*taken) {
         if (Result<void> ready = item.listener->bind_and_listen(); !ready) return ready;
     }
-    item.index = next_index_++;
+    item.index = take_index(entry.address);
     items_.push_back(std::move(item));
     // The others of a group, in whatever strategy: connections may be waiting in them.
     for (unsigned slot = 1; *taken; ++slot) {
@@ -199,6 +199,7 @@ void ListenerSet::undo(std::size_t first_new) {
     while (items_.size() > first_new) {
         for (Listener* listener : items_.back().sockets()) give_back(*listener);
         for (const SlotSocket& socket : items_.back().privates) give_back(*socket.listener);
+        close_index(items_.back(), true);
         items_.pop_back();
     }
 }
@@ -232,6 +233,7 @@ void ListenerSet::retire_item(Item& item, bool keep_paths) {
         listener->close();
         retired_.push_back(std::move(listener));
     };
+    close_index(item, false);
     close(std::move(item.listener));
     for (SlotSocket& socket : item.group) close(std::move(socket.listener));
     for (SlotSocket& socket : item.privates) close(std::move(socket.listener));
@@ -255,6 +257,27 @@ void ListenerSet::retire_doors(Item& item, const Listening::Entry& entry, bool k
         retired_.push_back(std::move(socket.listener));
     }
     std::erase_if(item.privates, [](const SlotSocket& socket) { return socket.listener == nullptr; });
+}
+
+// Beyond the last place of their own they all count at one.
+void ListenerSet::close_index(const Item& item, bool free) {
+    if (item.index < ScoreboardRow::kListeners) closed_.push_back({item.address, item.index, free});
+}
+
+void ListenerSet::reuse_indices() noexcept {
+    for (ClosedIndex& closed : closed_) closed.free = true;
+}
+
+// Who still counts at an index for the same address counts for it.
+std::size_t ListenerSet::take_index(const Address& address) {
+    auto taken = std::ranges::find(closed_, address, &ClosedIndex::address);
+    if (taken == closed_.end() && next_index_ >= ScoreboardRow::kListeners) {
+        taken = std::ranges::find(closed_, true, &ClosedIndex::free);
+    }
+    if (taken == closed_.end()) return next_index_++;
+    const std::size_t index = taken->index;
+    closed_.erase(taken);
+    return index;
 }
 
 void ListenerSet::name_in(Scoreboard& scoreboard, std::optional<Strategy> strategy) const {

@@ -31,7 +31,7 @@ class ListenerSet {
         Address address;                       // as it was asked for
         Strategy strategy = Strategy::shared;  // of the configuration in force
         std::unique_ptr<Listener> listener;    // where clients come
-        std::size_t index = 0;  // its place in a worker's counters; never used again by another address
+        std::size_t index = 0;                 // its place in a worker's counters
         // reuseport: the sockets of all slots but the first, whose is `listener`. The kernel gives each its
         // share of the connections, and resets what waits in one that is closed: so they are kept as long as
         // the address is served, also when there are fewer workers, or another strategy.
@@ -75,6 +75,9 @@ class ListenerSet {
     // `keep_doors` the workers' own addresses stay as well: fronts of other configurations may still come.
     void retire(const Listening& wanted, bool keep_paths = false, bool keep_doors = false);
     void forget() { retired_.clear(); }
+    // No process is left that knows a closed address: when all indices are taken, other addresses may have
+    // theirs. Until then it finds its own again when it comes back.
+    void reuse_indices() noexcept;
 
     // Tells the scoreboard which index is which address, and how it is shared. `strategy`: in fact, whatever
     // was asked for.
@@ -105,6 +108,8 @@ class ListenerSet {
     Result<void> provide_private(Item& item, const Listening::Entry& entry, unsigned slot);
     std::vector<Listener*> all() const;
     void undo(std::size_t first_new);
+    std::size_t take_index(const Address& address);
+    void close_index(const Item& item, bool free);
     void give_back(Listener& listener);
     void retire_item(Item& item, bool keep_paths);
     void retire_group(Item& item, const Listening::Entry& entry);
@@ -114,6 +119,12 @@ class ListenerSet {
     std::vector<std::unique_ptr<Listener>> retired_;
     std::vector<Inherited> inherited_;
     std::size_t next_index_ = 0;
+    struct ClosedIndex {
+        Address address;
+        std::size_t index = 0;
+        bool free = false;  // no process counts there
+    };
+    std::vector<ClosedIndex> closed_;  // the longest closed first
     std::uint32_t last_door_ = 0;
 };
 

@@ -267,6 +267,7 @@ void Master::on_worker_ended(WorkerHandle& worker, int status) {
     if (ending_ != Ending::no) return finish_when_empty();
     if (worker.is_front()) retire_sockets(shares_sockets());
     finish_switch();
+    if (workers_.all_of(current_->number())) listeners_.reuse_indices();
     if (worker.asked()) return;
     count(scoreboard_.deaths());
     if (candidate_ != nullptr && is.generation == candidate_->number()) {

@@ -222,11 +222,27 @@ void Scoreboard::give_back(ScoreboardRow& row) noexcept {
 void Scoreboard::name_listener(std::size_t index, std::string_view address, const char* strategy) noexcept {
     if (index >= ScoreboardRow::kListeners) return;
     ListenerName& name = memory_->listeners[index];
+    if (!listener_address(index).empty() &&
+        listener_address(index) != address.substr(0, sizeof(name.address)))
+        forget_listener(index);
     name.strategy = strategy;
-    if (name.length.load(std::memory_order_relaxed) != 0) return;  // an index never gets another address
+    if (name.length.load(std::memory_order_relaxed) != 0) return;
     const std::size_t length = std::min(address.size(), sizeof(name.address));
     std::memcpy(name.address, address.data(), length);
     name.length.store(static_cast<std::uint32_t>(length), std::memory_order_release);
+}
+
+void Scoreboard::forget_listener(std::size_t index) noexcept {
+    const auto move = [&](ScoreboardRow& row) {
+        move_counts(row.listeners[ScoreboardRow::kListeners], row.listeners[index], kListenerSums,
+                    kListenerGauges);
+    };
+    count(memory_->moves);
+    std::atomic_thread_fence(std::memory_order_release);
+    move(memory_->master);
+    for (ScoreboardRow& row : memory_->past) move(row);
+    memory_->listeners[index].length.store(0, std::memory_order_relaxed);
+    memory_->moves.store(value_of(memory_->moves) + 1, std::memory_order_release);
 }
 
 std::string_view Scoreboard::listener_address(std::size_t index) const noexcept {

@@ -175,7 +175,8 @@ class Scoreboard {
     ScoreboardRow& master() noexcept { return memory_->master; }
 
     // Which address a listener's index stands for, and how it is shared (a literal: "handoff"). Told before
-    // the workers are forked; the name stays when the socket is closed, for what was counted.
+    // the workers are forked; the name stays when the socket is closed, for what was counted. When the index
+    // gets another address, at which no process may count any more, that goes to those that share the last.
     void name_listener(std::size_t index, std::string_view address, const char* strategy) noexcept;
     // Empty when the index was never named, as is that of the last one, which stands for many.
     std::string_view listener_address(std::size_t index) const noexcept;
@@ -218,6 +219,7 @@ class Scoreboard {
         ScoreboardRow past[kProcessRoles];
         ScoreboardRow rows[kRows];
     };
+    void forget_listener(std::size_t index) noexcept;
     explicit Scoreboard(Memory* memory) noexcept : memory_(memory) {}
 
     Memory* memory_;

@@ -148,6 +148,11 @@ bool Workers::all_ready(std::uint64_t generation) const noexcept {
     });
 }
 
+bool Workers::all_of(std::uint64_t generation) const noexcept {
+    return std::ranges::all_of(
+        all_, [&](const auto& worker) { return worker->identity_.generation == generation; });
+}
+
 bool Workers::has_other_fronts(std::uint64_t generation) const noexcept {
     return std::ranges::any_of(all_, [&](const auto& worker) {
         return worker->is_front() && worker->identity_.generation != generation;

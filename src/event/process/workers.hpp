@@ -100,6 +100,8 @@ class Workers {
     std::size_t count(std::uint64_t generation, ProcessRole role = ProcessRole::worker) const noexcept;
     bool all_ready(std::uint64_t generation) const noexcept;
 
+    // Are all that have not ended of this generation?
+    bool all_of(std::uint64_t generation) const noexcept;
     // Is there a front of another generation?
     bool has_other_fronts(std::uint64_t generation) const noexcept;
     // Have those of all other generations said that they accept no more?

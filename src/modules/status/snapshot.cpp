@@ -70,8 +70,10 @@ ConnectionStates::ConnectionStates(Scoreboard& board) noexcept : ConnectionState
 }
 
 Snapshot::Snapshot(Scoreboard& board) {
-    name_listeners(board);
-    board.read_consistently([&] { read(board); });
+    board.read_consistently([&] {
+        name_listeners(board);
+        read(board);
+    });
     started_ms = value_of(board.master().started_ms);
     deaths = value_of(board.deaths());
     respawns = value_of(board.respawns());
@@ -80,6 +82,7 @@ Snapshot::Snapshot(Scoreboard& board) {
 }
 
 void Snapshot::name_listeners(Scoreboard& board) {
+    listeners.clear();
     for (std::size_t i = 0; i < ScoreboardRow::kListeners; ++i) {
         const std::string_view address = board.listener_address(i);
         if (address.empty()) continue;
@@ -88,9 +91,16 @@ void Snapshot::name_listeners(Scoreboard& board) {
         known->strategy = board.listener_strategy(i);
         known->indices.push_back(i);
     }
-    // Those that found no place of their own, where there are any, and those that workers asked for.
-    const ListenerCounters& asked_for = board.master().listener(ScoreboardRow::kListeners);
-    if (!board.listener_address(ScoreboardRow::kListeners - 1).empty() || value_of(asked_for.accepted) > 0) {
+    // Those that found no place of their own, where there are any, those that workers asked for, and what
+    // closed addresses had counted.
+    const auto used = [](ScoreboardRow& row) {
+        const ListenerCounters& others = row.listener(ScoreboardRow::kListeners);
+        return value_of(others.accepted) + value_of(others.handed) > 0;
+    };
+    bool others = !board.listener_address(ScoreboardRow::kListeners - 1).empty() || used(board.master());
+    for (std::size_t i = 0; i < kProcessRoles; ++i)
+        others = others || used(board.past(static_cast<ProcessRole>(i)));
+    if (others) {
         listeners.push_back({"others", {}, {ScoreboardRow::kListeners}});
     }
 }

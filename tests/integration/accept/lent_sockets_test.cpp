@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "tests/integration/accept/workers_of.hpp"
@@ -77,6 +78,32 @@ TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
     EXPECT_EQ(load.counts().failed, 0U) << load.failures();
     EXPECT_EQ(load.counts().stale, 0U) << load.failures();
     EXPECT_TRUE(eventually([&] { return Client(server.port(2)).error() != 0; }));
+}
+
+// A reload takes a port from its fronts, and the one that the kernel has woken is killed: workers look.
+TEST(LentSocketsTest, NobodySleepsWhenAnOldFrontIsKilledWhileTheStrategyChanges) {
+    Server server(proxied(""));
+    const auto front = [&] {
+        for (const pid_t pid : server.children(server.master())) {
+            if (title_of(pid).starts_with("berth: front")) return pid;
+        }
+        return 0;
+    };
+    for (unsigned i = 0; i < times(3, 200); ++i) {
+        ASSERT_TRUE(eventually([&] { return front() != 0 && who_answers(server.port()) != 0; })) << i;
+        const pid_t victim = front();
+        server.set_config(proxied("", "strategy=shared"));
+        server.signal(SIGHUP);
+        for (int n = 0; alive(victim) && n < 100; ++n) {
+            Client client(server.port());
+            if (n == static_cast<int>(i % 5)) ::kill(victim, SIGKILL);
+            const bool answered = client.get("/") && client.read_response().status == 200;
+            ASSERT_TRUE(answered || client.error() != ETIMEDOUT) << i << server.error_log();
+        }
+        ASSERT_TRUE(server.wait_log("generation " + std::to_string(2 * i + 2) + " active"));
+        server.set_config(proxied(""));
+        ASSERT_EQ(server.reload().code, 0);
+    }
 }
 
 // The kernel chooses by address, so one of them gets more than it may have.

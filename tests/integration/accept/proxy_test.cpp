@@ -92,7 +92,7 @@ TEST_P(ProxyWorkersAddress, ClientsAreSeenAsTheyAre) {
 TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
     Server server(config(2, events()));
     ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/");
+    Load load(server.port(), "/", long_run(8, 16));
     for (unsigned i = 0; i < long_run(5, 100); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
@@ -107,7 +107,7 @@ TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
 TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
     Server server(config(2, events()));
     ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/");
+    Load load(server.port(), "/", long_run(8, 16));
     for (unsigned i = 0; i < long_run(1, 10); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const pid_t old = server.master();

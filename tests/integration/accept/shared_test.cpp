@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
@@ -92,6 +93,26 @@ TEST_P(EachWayTest, ConnectionsOfAWorkerThatDiesBeforeItAcceptsAreAnswered) {
         ::kill(victim, SIGKILL);
         for (Client& client : waiting) ASSERT_EQ(client.read_response().status, 200) << i;
         ASSERT_TRUE(eventually([&] { return !alive(victim) && server.workers().size() == 4; })) << i;
+    }
+}
+
+// Whom the kernel has just woken may have begun on it, and takes it along; but nobody waits in vain.
+TEST_P(EachWayTest, NobodySleepsWhenTheWorkerThatWasJustWokenIsKilled) {
+    const Way& way = GetParam();
+    Server server(answering_pid(4, way.events, way.listen, "worker_respawn_delay 0 max=1ms;"));
+    for (unsigned i = 0; i < times(20, 1000); ++i) {
+        ASSERT_TRUE(at_rest(server, 4)) << i;
+        const pid_t victim = who_answers(server.port());
+        ASSERT_NE(victim, 0) << i;
+        std::vector<Client> clients;
+        clients.emplace_back(server.port());
+        clients.emplace_back(server.port());
+        ::kill(victim, SIGKILL);
+        for (Client& client : clients) {
+            const bool answered = client.get("/") && client.read_response().status == 200;
+            ASSERT_TRUE(answered || client.error() != ETIMEDOUT) << i << server.error_log();
+        }
+        ASSERT_TRUE(eventually([&] { return !alive(victim); })) << i;
     }
 }
 

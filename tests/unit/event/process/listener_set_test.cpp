@@ -229,6 +229,27 @@ TEST(ListenerSetTest, AGroupIsInheritedWhole) {
     EXPECT_EQ(next.inheritance(), copies);
 }
 
+TEST(ListenerSetTest, IndicesOfClosedAddressesAreUsedAgainWhenThereAreNoOthers) {
+    ListenerSet set;
+    const auto index_of = [&](unsigned last) {
+        const Listening next =
+            with_strategy(*Address::parse("127.0.0." + std::to_string(last) + ":0"), Strategy::shared);
+        EXPECT_TRUE(set.prepare(next));
+        set.retire(next);
+        set.forget();
+        return set.items().at(0).index;
+    };
+    EXPECT_EQ(index_of(1), 0U);
+    EXPECT_EQ(index_of(2), 1U);
+    EXPECT_EQ(index_of(1), 0U) << "it comes back";
+    constexpr unsigned kAll = ScoreboardRow::kListeners;
+    for (unsigned i = 2; i < kAll; ++i) EXPECT_EQ(index_of(i + 1), i);
+    EXPECT_EQ(index_of(100), kAll) << "old workers may count at the others still";
+    set.reuse_indices();
+    EXPECT_EQ(index_of(101), 1U) << "the longest closed";
+    EXPECT_EQ(index_of(102), 0U);
+}
+
 TEST(ListenerSetTest, AWorkerKeepsItsOwnSocketOfAGroup) {
     ListenerSet set;
     const Listening group = with_strategy(loopback(0), Strategy::reuseport);
@@ -258,6 +279,8 @@ TEST(ListenerSetTest, PrivateAddressesBelongToSlotsAndGoWithTheConfiguration) {
     EXPECT_TRUE(socket(first, 1)->listening());
     ASSERT_TRUE(set.prepare(second, 2));
     EXPECT_NE(socket(first, 1), nullptr) << "still in use";
+    set.retire(second, false, true);
+    EXPECT_NE(socket(first, 1), nullptr) << "old fronts still come";
     set.retire(second);
     EXPECT_EQ(socket(first, 1), nullptr);
     EXPECT_NE(::access((folder + "a1").c_str(), F_OK), 0);
@@ -265,6 +288,7 @@ TEST(ListenerSetTest, PrivateAddressesBelongToSlotsAndGoWithTheConfiguration) {
     set.keep_own(second, 0);
     EXPECT_TRUE(socket(second, 0)->has_socket());
     EXPECT_FALSE(socket(second, 1)->has_socket());
+    EXPECT_FALSE(set.items()[0].listener->has_socket()) << "fronts alone have it";
     set.remove_unix_paths(true);
     EXPECT_NE(::access((folder + "b0").c_str(), F_OK), 0);
 }

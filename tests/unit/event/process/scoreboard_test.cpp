@@ -89,6 +89,21 @@ TEST(ScoreboardTest, ListenersHaveNames) {
     EXPECT_EQ(board.listener_address(5000), "");
 }
 
+TEST(ScoreboardTest, AnIndexThatIsFreeAgainLosesNoCount) {
+    Scoreboard board = std::move(Scoreboard::create()).value();
+    board.name_listener(2, "127.0.0.1:80", "shared");
+    ScoreboardRow* row = board.take(0, 1, 1);
+    count(row->listener(2).accepted, 5);
+    count(board.master().listener(2).handed, 3);
+    board.give_back(*row);
+    board.name_listener(2, "127.0.0.1:81", "handoff");
+    EXPECT_EQ(board.listener_address(2), "127.0.0.1:81");
+    EXPECT_EQ(board.listener_strategy(2), "handoff");
+    EXPECT_EQ(board.past().listener(2).accepted.load(), 0U);
+    EXPECT_EQ(board.past().listener(ScoreboardRow::kListeners).accepted.load(), 5U);
+    EXPECT_EQ(board.master().listener(ScoreboardRow::kListeners).handed.load(), 3U);
+}
+
 TEST(ScoreboardTest, AProcessIsMeasured) {
     ProcessUsage usage{};
     measure_process(usage);

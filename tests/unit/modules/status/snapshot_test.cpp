@@ -67,6 +67,20 @@ TEST(SnapshotTest, ListenersThatWorkersAskedForAreShownOnceTheyAreUsed) {
     EXPECT_EQ(now.sum(ProcessRole::master).listeners[1][kAccepted], 4U);
 }
 
+TEST(SnapshotTest, WhatAClosedAddressCountedIsShownAmongOthers) {
+    Scoreboard board = std::move(Scoreboard::create()).value();
+    board.name_listener(0, "127.0.0.1:80", "shared");
+    ScoreboardRow* row = board.take(0, 1, 1);
+    count(row->listener(0).accepted, 4);
+    board.give_back(*row);
+    board.name_listener(0, "127.0.0.1:81", "shared");
+    const Snapshot now(board);
+    ASSERT_EQ(now.listeners.size(), 2U);
+    EXPECT_EQ(now.sum(ProcessRole::worker).listeners[0][kAccepted], 0U);
+    EXPECT_EQ(now.listeners[1].address, "others");
+    EXPECT_EQ(now.sum(ProcessRole::worker).listeners[1][kAccepted], 4U);
+}
+
 TEST(SnapshotTest, RequestsGivenUpForTheirSlowBodiesAreShown) {
     Scoreboard board = std::move(Scoreboard::create()).value();
     ScoreboardRow* row = board.take(0, 1, 1);

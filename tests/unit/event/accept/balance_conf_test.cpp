@@ -1,4 +1,4 @@
-// balance= and accept_balance: what they come to, and where they cannot be.
+// strategy=, balance= and accept_balance: what they come to, and where they cannot be.
 #include <gtest/gtest.h>
 
 #include "tests/unit/event/accept/serving.hpp"
@@ -32,6 +32,21 @@ TEST(BalanceConfTest, WhatCannotBeIsRefusedWithAReason) {
     expect_refused(load("", "unix:/tmp/x.sock strategy=handoff balance=ip_hash"),
                    "its clients have no address");
     expect_refused(load("handoff_window 65;", "8000"), "handoff_window");
+}
+
+TEST(BalanceConfTest, AStrategyIsRefusedWhereItCannotBe) {
+    for (const std::string address : {"8000", "[::1]:8000", "unix:/tmp/x.sock"}) {
+        for (const std::string strategy : {"shared", "handoff", "reuseport", "proxy"}) {
+            const Loaded loaded = load("", address + " strategy=" + strategy);
+            if (address.starts_with("unix") && strategy == "reuseport") {
+                expect_refused(loaded, "needs several sockets at one address");
+                expect_refused(loaded, "write strategy=shared, strategy=handoff or strategy=proxy here");
+            } else {
+                EXPECT_NE(loaded.cycle, nullptr) << address << strategy << loaded.report;
+            }
+        }
+    }
+    expect_refused(load("", "8000 strategy=lottery"), "lottery");
 }
 
 TEST(BalanceConfTest, OfASharedSocketAcceptBalanceSaysNothing) {

@@ -50,7 +50,7 @@ struct DnsAnswer {
     bool incomplete = false;
     std::vector<Address> addresses;  // without port
     std::vector<ServiceRecord> services;
-    std::chrono::milliseconds ttl{0};
+    std::chrono::milliseconds ttl{0};  // how long it still holds
 
     bool usable() const noexcept { return !addresses.empty() || !services.empty(); }
 };

@@ -18,7 +18,8 @@ struct ResolverOptions {
     std::vector<Address> servers;
     std::chrono::milliseconds valid{0};        // how long an answer holds; 0: as long as it says itself
     std::chrono::milliseconds stale{3600000};  // how long an old answer is good enough while DNS fails
-    // An answer holds no shorter and no longer than this, whatever its TTL is; a failure for a moment.
+    // Without `valid` an answer holds no shorter and no longer than this, whatever its TTL is; a failure
+    // holds for a moment.
     std::chrono::milliseconds shortest{1000};
     std::chrono::milliseconds longest{300000};
     std::chrono::milliseconds failure{2000};

@@ -44,7 +44,9 @@ struct Resolver::Question {
 };
 
 Resolver::Resolver(EventLoop& loop, const ResolverOptions& options, ResolverCounters& counters)
-    : loop_(loop), options_(options), counters_(counters) {}
+    : loop_(loop), options_(options), counters_(counters) {
+    if (options_.valid > Duration::zero()) options_.failure = std::min(options_.failure, options_.valid);
+}
 
 Result<std::unique_ptr<Resolver>> Resolver::create(EventLoop& loop, const ResolverOptions& options,
                                                    ResolverCounters& counters) {
@@ -133,8 +135,12 @@ DnsAnswer Resolver::Wait::await_resume() const {
 
 DnsAnswer Resolver::answer_of(const Entry& entry) const {
     const DnsResult result = entry.pending > 0 ? DnsResult::timed_out : entry.result;
-    if (result == DnsResult::found) return entry.good;
     DnsAnswer answer;
+    if (result == DnsResult::found) {
+        answer = entry.good;
+        answer.ttl = std::max(entry.valid_until - loop_.now(), Duration(0));
+        return answer;
+    }
     if (result != DnsResult::not_found && loop_.now() < entry.good_until) {
         answer = entry.good;
         answer.stale = true;
@@ -257,7 +263,7 @@ void Resolver::settle(Entry& entry) {
 
 Duration Resolver::valid_for(const Entry& entry) const noexcept {
     if (entry.result != DnsResult::found || entry.good.incomplete) return options_.failure;
-    if (options_.valid > Duration::zero()) return std::max(options_.valid, options_.shortest);
+    if (options_.valid > Duration::zero()) return options_.valid;
     return std::clamp(entry.good.ttl, options_.shortest, options_.longest);
 }
 

@@ -9,6 +9,8 @@ namespace berth::http {
 // Once in a configuration.
 struct UpstreamConf {
     upstream::Upstreams upstreams;
+
+    void finish(Loader& loader) { upstreams.check_names(loader); }
 };
 
 // While the configuration is loaded; Upstreams::use() from Conf::finish.

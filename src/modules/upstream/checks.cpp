@@ -80,9 +80,7 @@ std::vector<CheckedPeer> PeerGroup::checked_peers() {
     for (const Member& member : roster_->all()) {
         if (member.parameters.down) continue;
         const PeerState& peer = *member.peer;
-        peers.push_back(
-            {std::string(peer.name),
-             Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&peer.address), peer.length)});
+        peers.push_back({std::string(peer.name), peer.to_address()});
     }
     return peers;
 }

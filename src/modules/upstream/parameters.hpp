@@ -37,10 +37,15 @@ struct Server {
     std::vector<Address> addresses;
     Parameters parameters;
     std::string route;     // of sticky route; empty: none
-    std::string service;   // of service=, for SRV records
-    bool resolve = false;  // its addresses are looked up again while the server runs
+    bool resolve = false;  // its addresses are looked up while the server runs
+    std::string host;      // for that; the name of the service records, if there is a service
+    std::uint16_t port = 0;
+    std::string service;  // of service=, for SRV records
     std::uint16_t default_port = 80;
     Origin at;
+
+    // What tells it from others.
+    std::string text() const { return service.empty() ? name : name + " service=" + service; }
 };
 
 // How many idle connections a worker keeps for later requests, and for how long.

@@ -10,21 +10,55 @@ namespace {
 
 Error no_peer(std::string_view name) { return Error("no server \"" + std::string(name) + "\""); }
 
+// A server line with what one of its name's addresses has of its own.
+Server at_address(const Server& line, const FoundPeer& found) {
+    Server server;
+    server.name = line.name;
+    server.service = line.service;
+    server.route = line.route;
+    server.parameters = line.parameters;
+    if (found.weight != 0) server.parameters.weight = found.weight;
+    server.parameters.backup |= found.backup;
+    return server;
+}
+
+void take_weight(Member& member, const FoundPeer& found) {
+    if (found.weight == 0) return;
+    member.parameters.backup = found.backup;
+    if (found.weight == member.parameters.weight) return;
+    member.parameters.weight = found.weight;
+    member.effective_weight = found.weight;
+    member.current_weight = 0;
+}
+
 }  // namespace
 
-Result<void> PeerGroup::set_addresses(std::uint32_t server, std::span<const Address> addresses,
+bool PeerGroup::append_missing(std::uint32_t server, std::span<const FoundPeer> found, std::uint64_t now) {
+    bool all = true;
+    for (const FoundPeer& each : found) {
+        const std::string name = each.address.to_text();
+        const auto members = roster_->all();
+        const auto known = std::ranges::find_if(members, [&](const Member& member) {
+            return member.server == server && member.peer->name == name;
+        });
+        if (known != members.end()) {
+            take_weight(*known, each);
+            known->parameters.backup |= servers_[server].parameters.backup;
+        } else if (!append(each.address, at_address(servers_[server], each), server, now)) {
+            all = false;
+        }
+    }
+    return all;
+}
+
+Result<void> PeerGroup::set_addresses(std::uint32_t server, std::span<const FoundPeer> found,
                                       std::uint64_t now) {
     if (server >= servers_.size()) return Error("no such server line");
     std::vector<std::string> names;
-    for (const Address& address : addresses) names.push_back(address.to_text());
+    for (const FoundPeer& each : found) names.push_back(each.address.to_text());
     const Lock held = lock();
-    // New ones first, so that there is never a moment without any.
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
-        const bool known = std::ranges::any_of(roster_->all(), [&](const Member& member) {
-            return member.server == server && member.peer->name == names[i];
-        });
-        if (!known && !append(addresses[i], servers_[server], server, now)) return full();
-    }
+    // New ones first: who dies here leaves a list that is not empty.
+    const bool fits = append_missing(server, found, now);
     for (std::size_t i = roster_->count; i > 0; --i) {
         const Member& member = roster_->members[i - 1];
         if (member.server != server) continue;
@@ -34,6 +68,7 @@ Result<void> PeerGroup::set_addresses(std::uint32_t server, std::span<const Addr
     }
     roster_->version = ++shared_->last_id;
     sweep_peers();
+    if (!fits && !append_missing(server, found, now)) return full();
     return {};
 }
 

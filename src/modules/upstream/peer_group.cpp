@@ -107,17 +107,24 @@ Result<std::unique_ptr<PeerGroup>> PeerGroup::create(std::shared_ptr<Zone> zone,
     push_front(shared->rosters, roster);
     group->servers_.assign(servers.begin(), servers.end());
     group->bury_dead();
-    for (std::uint32_t line = 0; line < servers.size(); ++line) {
-        for (const Address& address : servers[line].addresses) {
-            if (group->append(address, servers[line], line, 0)) continue;
-            Error error = group->full();
-            roster->released = true;
-            group->sweep();
-            group->roster_ = nullptr;
-            return error;
+    if (group->fill()) return group;
+    Error error = group->full();
+    roster->released = true;
+    group->sweep();
+    group->roster_ = nullptr;
+    return error;
+}
+
+// The peers that the configuration names, and those that names had before.
+bool PeerGroup::fill() {
+    if (!make_names()) return false;
+    for (std::uint32_t line = 0; line < servers_.size(); ++line) {
+        for (const Address& address : servers_[line].addresses) {
+            if (!append(address, servers_[line], line, 0)) return false;
         }
+        inherit_name(line);
     }
-    return group;
+    return true;
 }
 
 PeerGroup::~PeerGroup() {
@@ -167,7 +174,7 @@ bool PeerGroup::append(const Address& address, const Server& server, std::uint32
     member.peer = peer;
     member.parameters = server.parameters;
     member.server = line;
-    member.server_name = slab.copy(server.name);
+    member.server_name = slab.copy(server.text());
     member.route = slab.copy(server.route.empty() ? route_of(peer->name) : server.route);
     member.effective_weight = server.parameters.weight;
     if (member.server_name.data() == nullptr || member.route.data() == nullptr) {
@@ -292,6 +299,7 @@ void PeerGroup::sweep() noexcept {
         if (!roster->released || in_use(*roster)) continue;
         unlink(shared_->rosters, roster);
         for (Member& member : roster->all()) free_member(member);
+        free_names(*roster);
         zone_->slab().free(roster->members);
         zone_->slab().free(roster);
     }

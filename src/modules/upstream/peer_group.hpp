@@ -18,15 +18,6 @@
 
 namespace berth::upstream {
 
-// Who a column belongs to. It lives as long as `*cell` says `id`: the id in a scoreboard row, which the
-// master clears when the worker is gone, however it went.
-struct Owner {
-    const std::atomic<std::uint64_t>* cell = nullptr;
-    std::uint64_t id = 0;
-
-    bool alive() const noexcept { return cell->load(std::memory_order_relaxed) == id; }
-};
-
 // What one worker holds of each peer, by PeerState::index. `active` is counted here and in the PeerState
 // under one lock: when the owner is found dead, what it held is taken off the total. The rest is the owner's
 // own.
@@ -112,6 +103,30 @@ struct CheckedPeer {
     Address address;
 };
 
+// One of the addresses that a name has.
+struct FoundPeer {
+    explicit(false) FoundPeer(Address at, std::uint32_t its_weight = 0, bool is_backup = false)
+        : address(std::move(at)), weight(its_weight), backup(is_backup) {}
+
+    Address address;
+    std::uint32_t weight;  // of a service record; 0: what the server line says
+    bool backup;           // besides what the server line says
+};
+
+// How looking up a name went.
+struct LookupRecord {
+    std::string_view complaint;  // empty: well
+    bool absent = false;         // there is no such name
+    std::uint64_t due = 0;       // when it is to be looked up again
+};
+
+// What somebody who looks at a name sees.
+struct NameView {
+    std::string name;
+    std::size_t addresses = 0;
+    NameState state;  // without its name
+};
+
 // What becomes of a peer's active checks when a configuration is new.
 struct CheckRules {
     bool on = false;
@@ -167,7 +182,7 @@ class PeerGroup {
     // on
     // The addresses that the name of a server line has now. Those that stay keep everything; those that are
     // gone get no more requests.
-    Result<void> set_addresses(std::uint32_t server, std::span<const Address> addresses, std::uint64_t now);
+    Result<void> set_addresses(std::uint32_t server, std::span<const FoundPeer> found, std::uint64_t now);
     // It begins afresh, whatever was known of this address; an empty route: of its name.
     Result<void> add_peer(const Address& address, const Parameters& parameters, std::uint64_t now,
                           std::string_view route = {});
@@ -203,6 +218,19 @@ class PeerGroup {
     // Those that may be given requests: all that are not down.
     std::vector<CheckedPeer> checked_peers();
 
+    // --- names: one worker of this generation looks them up
+    // Whether `who` is to do so until `until`; to be renewed before.
+    bool claim_names(const Owner& who, std::uint64_t now, std::uint64_t until);
+    // When the name of a server line is to be looked up: 0 is at once.
+    std::uint64_t name_due(std::uint32_t server);
+    std::uint32_t absences(std::uint32_t server);  // how often in a row there was no such name
+    std::vector<Address> addresses_of(std::uint32_t server);
+    // Returns what was known before.
+    NameState record_lookup(std::uint32_t server, const LookupRecord& record, std::uint64_t now);
+    // There is a peer, or every name has been looked up.
+    bool names_settled();
+    std::vector<NameView> names();
+
     // --- for who looks: any process that has the configuration
     std::vector<PeerView> view(std::uint64_t now);
     GroupTotals totals();
@@ -214,6 +242,11 @@ class PeerGroup {
     static SharedGroup* find_or_make_group(Zone& zone, std::string_view name);
     PeerState* find_or_make_peer(const Address& address);
     bool append(const Address& address, const Server& server, std::uint32_t line, std::uint64_t now);
+    bool append_missing(std::uint32_t server, std::span<const FoundPeer> found, std::uint64_t now);
+    bool fill();
+    bool make_names();
+    void inherit_name(std::uint32_t line);
+    void free_names(Roster& roster) noexcept;
     void erase(std::size_t position) noexcept;
     void free_member(Member& member) noexcept;
     static void begin_afresh(Member& member, std::uint64_t now) noexcept;

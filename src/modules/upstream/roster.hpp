@@ -21,6 +21,16 @@ namespace berth::upstream {
 // What active checks and the detection of outliers say of a peer.
 enum class Health : std::uint8_t { unknown, healthy, unhealthy, ejected };
 
+// Who does something for all workers, or has a column. It lives as long as `*cell` says `id`: the id in a
+// scoreboard row, which the master clears when the worker is gone, however it went.
+struct Owner {
+    const std::atomic<std::uint64_t>* cell = nullptr;
+    std::uint64_t id = 0;
+
+    bool alive() const noexcept { return cell->load(std::memory_order_relaxed) == id; }
+    bool operator==(const Owner&) const = default;
+};
+
 // What active checks saw of a peer.
 struct CheckRecord {
     std::uint64_t total = 0;
@@ -40,6 +50,9 @@ struct PeerState {
     std::string_view name;         // "127.0.0.1:8000"
     sockaddr_storage address{};
     socklen_t length = 0;
+    Address to_address() const {
+        return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&address), length);
+    }
 
     std::uint32_t active = 0;              // requests under way, of all workers together
     std::atomic<std::uint32_t> epoch = 0;  // raised when kept connections must be dropped
@@ -98,6 +111,19 @@ struct Member {
     std::int64_t warmth(std::uint64_t now) const noexcept;
 };
 
+// What became of looking up the name of a `server … resolve`.
+struct NameState {
+    std::string_view name;             // Server::text(); empty: this line has no name to look up
+    std::uint64_t lookups = 0;         // that ended
+    std::uint64_t failures = 0;        // of those
+    std::uint64_t resolved = 0;        // when it last had an answer; 0: never
+    std::uint64_t due = 0;             // when it is looked up next
+    std::uint32_t in_row = 0;          // failures since
+    std::uint32_t absent = 0;          // of those, one after another: that there is no such name
+    bool tried = false;                // in this generation
+    std::array<char, 96> complaint{};  // of the last lookup; NUL-terminated, empty: it had an answer
+};
+
 // The peers of a generation. Changed in place: whoever keeps something made from it compares `version`.
 struct Roster {
     Roster* next = nullptr;
@@ -107,6 +133,11 @@ struct Roster {
     std::uint32_t count = 0;
     std::uint32_t capacity = 0;
     Member* members = nullptr;
+    std::uint32_t lines = 0;     // server lines, each with its NameState
+    NameState* names = nullptr;  // null: none is to be resolved
+    // Who looks names up: until `resolver_until`, if it lives so long.
+    Owner resolver;
+    std::uint64_t resolver_until = 0;
 
     std::span<Member> all() const noexcept { return {members, count}; }
     // nginx's special case: failures never take out an only peer.

@@ -5,7 +5,9 @@
 
 #include "core/memory/zones.hpp"
 #include "event/process/worker.hpp"
+#include "modules/upstream/name_watch.hpp"
 #include "modules/upstream/peer_group.hpp"
+#include "modules/upstream/resolvers.hpp"
 #include "modules/upstream/upstream_worker.hpp"
 
 namespace berth::upstream {
@@ -21,7 +23,11 @@ Upstream::~Upstream() = default;
 
 std::size_t Upstream::zone_needed() const noexcept {
     std::size_t peers = 0;
-    for (const Server& server : servers) peers += server.addresses.size();
+    for (const Server& server : servers) {
+        peers += server.addresses.size();
+        // Those that go are there for a while beside those that come.
+        if (server.resolve && resolver != nullptr) peers += 2 * resolver->options.addresses;
+    }
     // Where commands add peers for good, the next configuration finds the same zone large enough.
     if (!state_path.empty()) peers = std::max(peers, kPeersByCommand);
     return PeerGroup::zone_size(peers);
@@ -60,9 +66,16 @@ Result<void> Upstream::start(ConnectionPool& connections, const Owner& owner, Lo
         UpstreamWorker::create(*this, connections, owner, log, worker);
     if (!half) return half.error();
     worker_ = *std::move(half);
+    if (worker != nullptr && std::ranges::any_of(servers, &Server::resolve)) {
+        names_ = std::make_unique<NameWatch>(connections.loop(), *this, owner, log, worker);
+        names_->start();
+    }
     return {};
 }
 
-void Upstream::stop() noexcept { worker_.reset(); }
+void Upstream::stop() noexcept {
+    names_.reset();
+    worker_.reset();
+}
 
 }  // namespace berth::upstream

@@ -20,7 +20,9 @@ class Worker;
 
 namespace berth::upstream {
 
+class NameWatch;
 class PeerGroup;
+struct ResolverConf;
 class UpstreamWorker;
 struct Owner;
 
@@ -40,13 +42,15 @@ class Upstream {
     KeepaliveOptions keepalive;
     QueueOptions queue;
     OutlierOptions outliers;
-    BalancerChoice balancer;         // round robin when none is named
-    std::unique_ptr<Sticky> sticky;  // null: none
-    std::string zone_name;           // empty: one is made for this upstream alone
-    std::size_t zone_size = 0;       // no less than it has to be
-    std::string state_path;          // absolute; empty: what commands change is not kept
-    ConfigTree state;                // what stood in that file
-    bool implicit = false;           // of `proxy_pass http://host`, without an upstream{}
+    BalancerChoice balancer;                 // round robin when none is named
+    std::unique_ptr<Sticky> sticky;          // null: none
+    const ResolverConf* resolver = nullptr;  // who servers with `resolve` are asked of; null: nobody
+    Milliseconds resolver_timeout{0};        // 0: not said yet
+    std::string zone_name;                   // empty: one is made for this upstream alone
+    std::size_t zone_size = 0;               // no less than it has to be
+    std::string state_path;                  // absolute; empty: what commands change is not kept
+    ConfigTree state;                        // what stood in that file
+    bool implicit = false;                   // of `proxy_pass http://host`, without an upstream{}
     Origin at;
 
     // Finds the peers of this generation in the zone (of an earlier generation, if there is one), by address.
@@ -63,12 +67,15 @@ class Upstream {
     void stop() noexcept;
     // Between start() and stop().
     UpstreamWorker& worker() const noexcept { return *worker_; }
+    // Who looks up the names of its servers; null when they have none.
+    NameWatch* names() const noexcept { return names_.get(); }
     std::unique_ptr<Balancer> make_balancer() const;
 
  private:
     std::string name_;
     std::unique_ptr<PeerGroup> group_;
     std::unique_ptr<UpstreamWorker> worker_;
+    std::unique_ptr<NameWatch> names_;
 };
 
 }  // namespace berth::upstream

@@ -42,12 +42,6 @@ void read_limit(Loader& loader, const Option& option, std::string_view directive
                    "a number from " + std::to_string(lowest) + " to " + std::to_string(highest));
 }
 
-void not_in_build(Loader& loader, const Option& option, Server&) {
-    loader.error(option.word->at,
-                 "server parameter \"" + std::string(option.name) + "\" is known, but not in this build",
-                 "names are resolved once, when the configuration is loaded");
-}
-
 constexpr Known kKnown[] = {
     {"weight", true,
      [](Loader& l, const Option& o, Server& s) {
@@ -69,8 +63,8 @@ constexpr Known kKnown[] = {
     {"down", false, [](Loader&, const Option&, Server& s) { take_flag(s.parameters.down); }},
     {"drain", false, [](Loader&, const Option&, Server& s) { take_flag(s.parameters.drain); }},
     {"route", true, [](Loader&, const Option& o, Server& s) { s.route = o.value; }},
-    {"resolve", false, not_in_build},
-    {"service", true, not_in_build},
+    {"resolve", false, [](Loader&, const Option&, Server& s) { take_flag(s.resolve); }},
+    {"service", true, [](Loader&, const Option& o, Server& s) { s.service = o.value; }},
 };
 
 void read_parameter(Loader& loader, const Word& word, Server& server) {
@@ -109,6 +103,38 @@ void read_duration(Loader& loader, const Node& node, Milliseconds& into) {
                  "a time is expected: 75s, 1h");
 }
 
+// The service and its protocol before the name (RFC 2782); what has a dot is written out in full already.
+std::string service_name(const std::string& service, const std::string& host) {
+    if (service.find('.') != service.npos) return service + "." + host;
+    return (service.starts_with('_') ? "" : "_") + service + "._tcp." + host;
+}
+
+// A server whose name is looked up while the server runs; an address needs no lookup.
+void read_name(Loader& loader, const Node& node, Server& server) {
+    const HostPort parts = split_host(server.name);
+    if (!parts.valid || !is_host_name(parts.host)) {
+        return loader.error(node.args[0].at, "\"" + server.name + "\" is no name that can be resolved",
+                            "\"resolve\" needs HOST or HOST:PORT");
+    }
+    server.host = parts.host;
+    server.port = parts.port.value_or(kDefaultPort);
+    if (server.service.empty()) return;
+    if (parts.port) {
+        return loader.error(node.args[0].at, "a server with \"service\" may not have a port",
+                            "its service records say the ports: write \"" + server.host + "\"");
+    }
+    server.host = service_name(server.service, server.host);
+    if (!is_host_name(server.host)) {
+        return loader.error(node.args[0].at, "\"" + server.host + "\" is no name that can be resolved",
+                            "write the service as in: service=http");
+    }
+}
+
+bool is_name(const std::string& text) {
+    const Result<Address> address = literal_address(text, kDefaultPort);
+    return !address && address.error().code == ENOENT;
+}
+
 // What can be said only when the whole block is read.
 void check(Loader& loader, const Node& node, const Upstream& upstream) {
     if (upstream.servers.empty()) {
@@ -131,6 +157,16 @@ void add_server(Loader& loader, const Node& node, Upstream& upstream) {
     server.default_port = kDefaultPort;
     server.at = node.at;
     read_parameters(loader, std::span(node.args).subspan(1), server);
+    if (!server.service.empty() && (!server.resolve || !is_name(server.name))) {
+        return loader.error(node.args[0].at, "\"service\" needs a name and \"resolve\"",
+                            "write: server NAME service=" + server.service + " resolve;");
+    }
+    if (!is_name(server.name)) server.resolve = false;
+    if (server.resolve) {
+        read_name(loader, node, server);
+        upstream.servers.push_back(std::move(server));
+        return;
+    }
     Result<std::vector<Address>> addresses = resolve_now(server.name, server.default_port);
     if (!addresses) return loader.error(node.args[0].at, addresses.error().message);
     server.addresses = *std::move(addresses);
@@ -253,6 +289,14 @@ void take_keepalive_time(Loader& loader, const Node& node) {
 
 void take_keepalive_timeout(Loader& loader, const Node& node) {
     read_duration(loader, node, current_upstream(loader).keepalive.timeout);
+}
+
+void take_resolver(Loader& loader, const Node& node) {
+    current_upstream(loader).resolver = loader.cycle().own<Resolvers>().read(loader, node);
+}
+
+void take_resolver_timeout(Loader& loader, const Node& node) {
+    read_duration(loader, node, current_upstream(loader).resolver_timeout);
 }
 
 void take_queue(Loader& loader, const Node& node) {

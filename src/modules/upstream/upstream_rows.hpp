@@ -7,6 +7,7 @@
 
 #include "core/config/directive.hpp"
 #include "core/config/tree.hpp"
+#include "modules/upstream/resolvers.hpp"
 
 namespace berth {
 class Loader;
@@ -34,6 +35,8 @@ void take_keepalive(Loader& loader, const Node& node);
 void take_keepalive_requests(Loader& loader, const Node& node);
 void take_keepalive_time(Loader& loader, const Node& node);
 void take_keepalive_timeout(Loader& loader, const Node& node);
+void take_resolver(Loader& loader, const Node& node);
+void take_resolver_timeout(Loader& loader, const Node& node);
 void take_queue(Loader& loader, const Node& node);
 void take_least_conn(Loader& loader, const Node& node);
 void take_ip_hash(Loader& loader, const Node& node);
@@ -75,14 +78,18 @@ constexpr auto server_rows(Context in_upstream) {
         again(row<take_server>(
             "server", in_upstream, {1, kAnyNumber}, Kind::text,
             "ADDRESS [weight=N] [max_conns=N] [max_fails=N] [fail_timeout=TIME] [backup] [down] [drain] "
-            "[slow_start=TIME] [route=TEXT]",
+            "[slow_start=TIME] [route=TEXT] [resolve] [service=NAME]",
             "A server of the upstream: HOST[:PORT], [IPv6][:PORT] or unix:PATH; a name with several "
             "addresses "
             "is several servers. After max_fails failures within fail_timeout (at once when nobody listens) "
             "it "
             "gets no requests for fail_timeout, and is then tried with a single one. A backup is used when "
             "no "
-            "other is available; drain leaves it only the clients that are bound to it.")),
+            "other is available; drain leaves it only the clients that are bound to it. With resolve a name "
+            "is "
+            "looked up while the server runs (see resolver), with service=NAME as the SRV records "
+            "_NAME._tcp.HOST, and servers come and go with its addresses.")),
+
         row<take_state>(
             "state", in_upstream, {1, 1}, Kind::text, "FILE",
             "Where the servers are kept that \"server upstream add | remove | set | down | …\" leaves: they "
@@ -106,6 +113,10 @@ constexpr auto server_rows(Context in_upstream) {
                                  "How old a connection to a server may become. Default: 1h."),
         row<take_keepalive_timeout>("keepalive_timeout", in_upstream, {1, 1}, Kind::duration, "TIME",
                                     "How long an idle connection to a server is kept. Default: 60s."),
+        row<take_resolver>("resolver", in_upstream, {1, kAnyNumber}, Kind::text, kResolverUsage,
+                           kResolverHelp),
+        row<take_resolver_timeout>("resolver_timeout", in_upstream, {1, 1}, Kind::duration, "TIME",
+                                   kResolverTimeoutHelp),
         row<take_queue>("queue", in_upstream, {1, 2}, Kind::text, "NUMBER [timeout=TIME]",
                         "How many requests may wait, in each worker, while every server is at max_conns, and "
                         "for how long (60s). Without a queue they are refused at once."),

@@ -21,6 +21,13 @@ constexpr Metric kChanges{"berth_upstream_changes_total", counter,
                           "Commands that changed the peers while the server ran."};
 constexpr Metric kUnsaved{"berth_upstream_unsaved_changes_total", counter,
                           "Commands refused because the state file could not be written."};
+constexpr Metric kNameLookups{"berth_upstream_name_lookups_total", counter, "Lookups of a server's name."};
+constexpr Metric kNameFailures{"berth_upstream_name_failures_total", counter,
+                               "Lookups of a server's name that failed."};
+constexpr Metric kNameAddresses{"berth_upstream_name_addresses", gauge,
+                                "Addresses in use that the name stands for."};
+constexpr Metric kNameResolved{"berth_upstream_name_resolved_seconds", gauge,
+                               "How long ago the name was last resolved."};
 constexpr Metric kUp{"berth_peer_up", gauge, "Whether the peer is given requests: 1 or 0."};
 constexpr Metric kSince{"berth_peer_condition_seconds", gauge, "How long it has been up, or out."};
 constexpr Metric kDowntime{"berth_peer_downtime_seconds_total", counter,
@@ -122,6 +129,23 @@ void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
     if (peer.times != nullptr) out.times("response_time", kTimes, *peer.times);
 }
 
+void write_names(StatusWriter& out, const std::vector<NameView>& names, std::uint64_t now) {
+    if (names.empty()) return;
+    const auto list = out.list("names");
+    for (const NameView& name : names) {
+        const auto one = out.object();
+        out.label("name", name.name);
+        out.value("addresses", kNameAddresses, name.addresses);
+        out.value("lookups", kNameLookups, name.state.lookups);
+        out.value("failures", kNameFailures, name.state.failures);
+        if (name.state.resolved != 0) {
+            out.value("resolved_seconds_ago", kNameResolved, seconds_since(name.state.resolved, now));
+        }
+        const std::string_view complaint = name.state.complaint.data();
+        if (name.state.lookups != 0) out.text("last_result", complaint.empty() ? "resolved" : complaint);
+    }
+}
+
 }  // namespace
 
 void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& upstreams, std::uint64_t now,
@@ -138,6 +162,7 @@ void write_upstreams(StatusWriter& out, std::string_view key, const Upstreams& u
         out.value("lost_requests", kLost, totals.lost_requests);
         out.value("changes", kChanges, totals.changes);
         out.value("unsaved_changes", kUnsaved, totals.unsaved);
+        write_names(out, upstream->group().names(), now);
         const auto peers = out.list("peers");
         for (const PeerView& peer : upstream->group().view(now)) write_peer(out, peer, now);
     }

@@ -135,8 +135,7 @@ UpstreamWorker::LocalPeer& UpstreamWorker::local(const Member& member) {
         peer->id = state.id;
         peer->state = &state;
         peer->epoch = state.epoch.load(std::memory_order_relaxed);
-        peer->address =
-            Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&state.address), state.length);
+        peer->address = state.to_address();
         peer->name = state.name;
         peer->route = member.route;
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <utility>
 
 #include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
@@ -15,14 +16,16 @@ namespace berth::upstream {
 
 namespace {
 
-// A host and the port written behind it.
-struct HostPort {
-    std::string_view host;
-    std::optional<std::uint16_t> port;
-    bool valid = true;
-};
+Error invalid_host(std::string_view text) {
+    return Error("\"" + std::string(text) +
+                 "\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH");
+}
 
-HostPort split(std::string_view text) {
+bool same_name(std::string_view a, std::string_view b) noexcept { return ascii::iequals(a, b); }
+
+}  // namespace
+
+HostPort split_host(std::string_view text) {
     HostPort parts{text, std::nullopt};
     std::size_t from = 0;
     if (text.starts_with('[')) {
@@ -40,18 +43,9 @@ HostPort split(std::string_view text) {
     return parts;
 }
 
-Error invalid_host(std::string_view text) {
-    return Error("\"" + std::string(text) +
-                 "\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH");
-}
-
-bool same_name(std::string_view a, std::string_view b) noexcept { return ascii::iequals(a, b); }
-
-}  // namespace
-
 Result<Address> literal_address(std::string_view text, std::uint16_t default_port) {
     if (text.starts_with("unix:")) return Address::unix_path(text.substr(5));
-    const HostPort parts = split(text);
+    const HostPort parts = split_host(text);
     if (!parts.valid) return invalid_host(text);
     std::string_view bare = parts.host;
     if (bare.starts_with('[')) bare = bare.substr(1, bare.size() - 2);
@@ -64,7 +58,7 @@ Result<std::vector<Address>> resolve_now(std::string_view text, std::uint16_t de
     const Result<Address> literal = literal_address(text, default_port);
     if (literal) return std::vector<Address>{*literal};
     if (literal.error().code != ENOENT) return literal.error();
-    const HostPort parts = split(text);
+    const HostPort parts = split_host(text);
     const std::uint16_t port = parts.port.value_or(default_port);
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -102,7 +96,7 @@ Upstream* Upstreams::use(Loader& loader, const Origin& at, std::string_view name
                          std::uint16_t default_port) {
     if (Upstream* known = find(name)) return known;
     const bool is_unix = name.starts_with("unix:");
-    const HostPort parts = is_unix ? HostPort{name, std::nullopt} : split(name);
+    const HostPort parts = is_unix ? HostPort{name, std::nullopt} : split_host(name);
     if (!parts.valid) return loader.error(at, invalid_host(name).message), nullptr;
     if (Upstream* named = find(parts.host); named != nullptr && !named->implicit) {
         loader.error(at, "upstream \"" + named->name() + "\" may not have a port",
@@ -132,6 +126,26 @@ Upstream* Upstreams::use(Loader& loader, const Origin& at, std::string_view name
     made->at = at;
     made->servers.push_back(std::move(server));
     return made;
+}
+
+void Upstreams::use_resolver(const ResolverConf* resolver, Milliseconds timeout) noexcept {
+    if (std::exchange(resolver_known_, true)) return;
+    resolver_ = resolver;
+    resolver_timeout_ = timeout;
+}
+
+void Upstreams::check_names(Loader& loader) const {
+    for (const auto& each : all_) {
+        if (each->resolver == nullptr) each->resolver = resolver_;
+        if (each->resolver_timeout.count() == 0) each->resolver_timeout = resolver_timeout_;
+        if (each->resolver != nullptr) continue;
+        const auto first = std::ranges::find_if(each->servers, &Server::resolve);
+        if (first == each->servers.end()) continue;
+        loader.error(first->at,
+                     "no resolver for \"" + first->name + "\" of upstream \"" + each->name() + "\"",
+                     "write in upstream{} or around it: resolver 127.0.0.53; with the address of your DNS "
+                     "server, or: resolver system; for those of /etc/resolv.conf");
+    }
 }
 
 // Upstreams may share a zone; one of them says how large it is. Where that is less than its peers need (sizes

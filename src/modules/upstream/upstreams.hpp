@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "core/config/loader.hpp"
+#include "modules/upstream/resolvers.hpp"
 #include "modules/upstream/upstream.hpp"
 
 namespace berth::upstream {
@@ -24,6 +26,11 @@ class Upstreams {
     // an error, which is reported at `at`.
     Upstream* use(Loader& loader, const Origin& at, std::string_view name, std::uint16_t default_port);
 
+    // What holds for upstreams without `resolver`; the first call counts, before check_names().
+    void use_resolver(const ResolverConf* resolver, Milliseconds timeout) noexcept;
+    // That there is a resolver for every server to be resolved. When all blocks have been read.
+    void check_names(Loader& loader) const;
+
     Result<void> prepare(std::string_view protocol, std::uint64_t generation) const;
     Result<void> start(Worker& worker) const;
     void stop() const noexcept;
@@ -34,7 +41,18 @@ class Upstreams {
     Result<void> settle_zones() const;
 
     std::vector<std::unique_ptr<Upstream>> all_;
+    const ResolverConf* resolver_ = nullptr;
+    Milliseconds resolver_timeout_ = kResolverTimeout;
+    bool resolver_known_ = false;
 };
+
+// A host and the port written behind it; brackets belong to the host.
+struct HostPort {
+    std::string_view host;
+    std::optional<std::uint16_t> port;
+    bool valid = true;
+};
+HostPort split_host(std::string_view text);
 
 // What is written as an address: unix:PATH, an IP with or without port. An error without a code is one of the
 // writing; for a name it has the code ENOENT.

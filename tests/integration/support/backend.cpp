@@ -21,13 +21,13 @@ namespace {
 
 constexpr int kLimit = 20000;  // milliseconds
 
-int listen_on(std::uint16_t port) {
+int listen_on(const std::string& where, std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::inet_pton(AF_INET, where.c_str(), &address.sin_addr);
     address.sin_port = htons(port);
     if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 512) != 0) {
         ::close(fd);
@@ -167,7 +167,8 @@ bool BackendConnection::read_request(BackendRequest& request) {
 
 // --- the backend
 
-Backend::Backend(Handler handler) {
+Backend::Backend(Handler handler, std::string address, std::uint16_t port)
+    : address_(std::move(address)), port_(port) {
     serve([this, handler = std::move(handler)](BackendConnection& connection) {
         for (std::size_t number = 0;; ++number) {
             BackendRequest request;
@@ -193,7 +194,7 @@ void Backend::serve(Session session) {
 }
 
 void Backend::start() {
-    listener_ = listen_on(port_);
+    listener_ = listen_on(address_, port_);
     sockaddr_in address{};
     socklen_t length = sizeof address;
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);

@@ -66,7 +66,8 @@ class Backend {
     // Called for each connection instead.
     using Session = std::function<void(BackendConnection&)>;
 
-    explicit Backend(Handler handler);
+    // On 127.0.0.1 and a port that the kernel chooses, unless the test says where.
+    explicit Backend(Handler handler, std::string address = "127.0.0.1", std::uint16_t port = 0);
     static std::unique_ptr<Backend> raw(Session session);
     Backend(const Backend&) = delete;
     Backend& operator=(const Backend&) = delete;
@@ -90,6 +91,7 @@ class Backend {
 
     Session session_;
     int listener_ = -1;
+    std::string address_ = "127.0.0.1";
     std::uint16_t port_ = 0;
     std::atomic<bool> stopping_{false};
     std::atomic<std::size_t> requests_{0};

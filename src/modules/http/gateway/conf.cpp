@@ -5,13 +5,12 @@
 
 #include "core/config/loader.hpp"
 #include "core/text/ascii.hpp"
+#include "modules/http/upstream/target.hpp"
 #include "modules/http/upstreams.hpp"
 
 namespace berth::http {
 
 namespace {
-
-constexpr int kBadGateway = 502;
 
 std::string_view without_scheme(std::string_view text, const GatewayName& name) {
     if (ascii::starts_with_ci(text, name.scheme)) text.remove_prefix(name.scheme.size());
@@ -79,19 +78,7 @@ int find_gateway(Request& request, const GatewayPass& pass, const GatewayName& n
     target.group = pass.upstream;
     if (target.group != nullptr) return 0;
     const std::string_view text = without_scheme(request.arena().copy(pass.to.eval(request)), name);
-    target.group = http_upstreams(request.cycle()).find(text);
-    if (target.group != nullptr) return 0;
-    Result<Address> address = Address::parse(text, name.port);
-    if (!address) {
-        request.log_at(LogLevel::error,
-                       "\"{}\" in \"{}_pass\" is neither an upstream nor an address, and no resolver is "
-                       "defined",
-                       text, name.prefix);
-        return kBadGateway;
-    }
-    target.address = std::move(*address);
-    target.name = request.arena().copy(target.address.to_text());
-    return 0;
+    return find_target(request, text, name.port, target);
 }
 
 }  // namespace berth::http

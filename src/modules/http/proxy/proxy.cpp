@@ -3,19 +3,17 @@
 
 #include "modules/http/protocol/status.hpp"
 #include "modules/http/proxy/proxy_request.hpp"
-#include "modules/http/upstream/exchange.hpp"
-#include "modules/http/upstreams.hpp"
+#include "modules/http/upstream/target.hpp"
 
 namespace berth::http {
 
 namespace {
 
 constexpr int kInternal = 500;
-constexpr int kBadGateway = 502;
 constexpr std::uint16_t kHttpPort = 80;
 
-// A URL with variables: the upstream of that name, or an address; names cannot be resolved here.
-int find_target(Request& request, const ProxyPass& pass, ProxyUrl& parts, UpstreamTarget& target) {
+// A URL with variables.
+int find_proxied(Request& request, const ProxyPass& pass, ProxyUrl& parts, UpstreamTarget& target) {
     std::string_view why;
     const std::string_view url = request.arena().copy(pass.url.eval(request));
     const std::optional<ProxyUrl> parsed = parse_proxy_url(url, why);
@@ -24,17 +22,7 @@ int find_target(Request& request, const ProxyPass& pass, ProxyUrl& parts, Upstre
         return kInternal;
     }
     parts = *parsed;
-    target.group = http_upstreams(request.cycle()).find(parts.host_port);
-    if (target.group != nullptr) return 0;
-    Result<Address> address = Address::parse(parts.host_port, kHttpPort);
-    if (!address) {
-        request.log_at(LogLevel::error,
-                       "\"{}\" is neither an upstream nor an address, and no resolver is defined", url);
-        return kBadGateway;
-    }
-    target.address = std::move(*address);
-    target.name = request.arena().copy(target.address.to_text());
-    return 0;
+    return find_target(request, parts.host_port, kHttpPort, target);
 }
 
 }  // namespace
@@ -46,7 +34,7 @@ Async<Verdict> handle_proxy(Request& request, const void* conf) {
     ProxyUrl parts = pass.parts;
     if (pass.upstream != nullptr) {
         target.group = pass.upstream;
-    } else if (const int status = find_target(request, pass, parts, target); status != 0) {
+    } else if (const int status = find_proxied(request, pass, parts, target); status != 0) {
         return Verdict::reply(status);
     }
     Arena& arena = request.arena();

@@ -126,8 +126,10 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
     attempt_->status = head.status;
     trace_.head = &head;
     if (next_bit(head.status) == 0 || !may_retry(Failure::status)) return Outcome();
-    next_ = selection_->try_acquire();
-    if (!next_) return Outcome();  // nobody could do better
+    if (selection_) {
+        next_ = selection_->try_acquire();
+        if (!next_) return Outcome();  // nobody could do better
+    }
     count(request_.worker().row().proxy.retries);
     end_attempt(Failure::status);
     drop_connection();

@@ -11,6 +11,7 @@
 #include "event/connection_pool.hpp"
 #include "event/process/worker.hpp"
 #include "modules/http/core_conf.hpp"
+#include "modules/upstream/name_watch.hpp"
 #include "modules/upstream/upstream_worker.hpp"
 
 namespace berth::http {
@@ -93,6 +94,15 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
         selection_->worker().retries().earn(*settings_.retry_budget);
     started_ = request.loop().now();
     if (!*settings_.ignore_client_abort) request.end_when_client_leaves(true);
+    upstream::NameWatch* names = target_.group == nullptr ? nullptr : target_.group->names();
+    if (names != nullptr && !names->settled()) co_await names->wait(request);
+    if (!target_.host.empty()) {
+        const int unresolved = co_await resolve(request);
+        if (unresolved != 0) {
+            request.end_when_client_leaves(false);
+            co_return Verdict::reply(unresolved);
+        }
+    }
     for (;;) {
         Outcome outcome = co_await attempt(request);
         if (outcome.ok()) break;
@@ -118,7 +128,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         begin_attempt(lease_.name());
         connection_ = lease_.take_idle(!is_safe_to_repeat());
     } else {
-        begin_attempt(target_.name);
+        begin_attempt(request.arena().copy(address().to_text()));
     }
     reused_ = connection_ != nullptr;
     if (reused_) {
@@ -196,7 +206,7 @@ bool UpstreamExchange::open_connection() {
             request_.log_at(LogLevel::error, "invalid local address \"{}\"", bind.eval(request_));
         }
     }
-    const Address& to = selection_ ? lease_.address() : target_.address;
+    const Address& to = address();
     if (from.specified() && from.family() != to.family()) from = Address();
     connection_ = pool.connect(to, from, settings_.bind->transparent);
     if (connection_ == nullptr) return false;
@@ -205,6 +215,11 @@ bool UpstreamExchange::open_connection() {
         ::setsockopt(connection_->fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     }
     return true;
+}
+
+const Address& UpstreamExchange::address() const noexcept {
+    if (selection_) return lease_.address();
+    return target_.addresses[(attempts_ - 1) % target_.addresses.size()];
 }
 
 void UpstreamExchange::drop_connection() noexcept {
@@ -296,12 +311,12 @@ bool UpstreamExchange::may_retry(Failure failure) {
     if ((*settings_.next_upstream & bit) == 0 || request_.gone() || body_error_ != 0) return false;
     if (body_begun_ || request_.head_sent()) return false;
     if (!nothing_sent && !is_safe_to_repeat()) return false;
-    if (!selection_) return false;
+    const std::size_t there = selection_ ? selection_->peers() : target_.addresses.size();
     const std::size_t tries = *settings_.next_upstream_tries;
-    if ((tries != 0 && attempts_ >= tries) || attempts_ >= selection_->peers()) return false;
+    if ((tries != 0 && attempts_ >= tries) || attempts_ >= there) return false;
     const Duration limit = *settings_.next_upstream_timeout;
     if (limit > Duration::zero() && request_.loop().now() - started_ >= limit) return false;
-    if (nothing_sent || *settings_.retry_budget == kNoRetryBudget) return true;
+    if (nothing_sent || *settings_.retry_budget == kNoRetryBudget || !selection_) return true;
     if (selection_->worker().retries().spend()) return true;
     count(request_.worker().row().proxy.retries_refused);
     log_failure("the retry budget is used up", 0);
@@ -309,7 +324,7 @@ bool UpstreamExchange::may_retry(Failure failure) {
 }
 
 void UpstreamExchange::log_failure(std::string_view words, int error_number) {
-    std::string name(attempt_ != nullptr ? attempt_->address : target_.name);
+    std::string name(attempt_ != nullptr ? attempt_->address : target_.host);
     name.insert(0, target_.scheme).append(target_.uri);
     request_.set_upstream_text(request_.arena().copy(name));
     const std::string_view doing =

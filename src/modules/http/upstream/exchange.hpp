@@ -49,8 +49,11 @@ struct UpstreamTrace {
 // Where a request goes.
 struct UpstreamTarget {
     const upstream::Upstream* group = nullptr;
-    Address address;  // instead of a group: one address, asked without counting (proxy_pass with variables)
-    std::string_view name;  // what `address` is called in logs
+    // Instead of a group, where variables say so: addresses, asked in turn without counting; or a name that
+    // is resolved first.
+    std::vector<Address> addresses;
+    std::string_view host;
+    std::uint16_t port = 0;
     // For logs: what stands before and behind an address: "http://", "/path".
     std::string_view scheme;
     std::string_view uri;
@@ -86,6 +89,9 @@ class UpstreamExchange {
         bool again = false;  // another backend is tried
     };
 
+    // target.cpp: a name that variables made
+    Async<int> resolve(Request& request);
+
     // exchange.cpp: the attempts
     Async<Outcome> attempt(Request& request);
     Async<Outcome> connect(Request& request);
@@ -100,6 +106,7 @@ class UpstreamExchange {
     void settle_body();
     void drop_connection() noexcept;
     bool open_connection();
+    const Address& address() const noexcept;
     std::int64_t elapsed_ms() const noexcept;
     void log_failure(std::string_view words, int error_number);
 

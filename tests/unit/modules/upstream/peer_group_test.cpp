@@ -238,7 +238,7 @@ TEST_F(PeerGroupTest, PeersComeAndGoWhileItRuns) {
 TEST_F(PeerGroupTest, NewAddressesOfAName) {
     start(servers({1, 1}));
     EXPECT_EQ(next(Failure::connect_refused), 1);
-    const std::vector<Address> now = {*Address::parse("10.0.0.1:80"), *Address::parse("10.0.0.5:80")};
+    const std::vector<FoundPeer> now = {*Address::parse("10.0.0.1:80"), *Address::parse("10.0.0.5:80")};
     ASSERT_TRUE(group().set_addresses(0, now, worker().now()).ok());
     EXPECT_EQ(spread(4), (std::map<int, int>{{2, 2}, {5, 2}}));
     EXPECT_EQ(condition(1), Condition::failed) << "the one that stayed kept its state";

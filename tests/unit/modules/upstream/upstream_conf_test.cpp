@@ -82,9 +82,18 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"server 10.0.0.1 down=1;", "invalid server parameter \"down=1\" (it takes no value: down)\n"},
         Mistake{"server 10.0.0.1 fail_timeout=soon;",
                 "invalid value \"fail_timeout=soon\" in \"server\" (a time (10s, 500ms) is expected)\n"},
-        Mistake{"server 10.0.0.1 resolve;",
-                "server parameter \"resolve\" is known, but not in this build (names "
-                "are resolved once, when the configuration is loaded)\n"},
+        Mistake{"server a..b resolve;",
+                "\"a..b\" is no name that can be resolved (\"resolve\" needs HOST or HOST:PORT)\n"},
+        Mistake{"server 10.0.0.1 service=http resolve;",
+                "\"service\" needs a name and \"resolve\" (write: server NAME service=http resolve;)\n"},
+        Mistake{"server app.test service=http;",
+                "\"service\" needs a name and \"resolve\" (write: server NAME service=http resolve;)\n"},
+        Mistake{"server app.test:80 service=http resolve;",
+                "a server with \"service\" may not have a port (its service records say the ports: write "
+                "\"app.test\")\n"},
+        Mistake{"server app.test service=a/b resolve;",
+                "\"_a/b._tcp.app.test\" is no name that can be resolved (write the service as in: "
+                "service=http)\n"},
         Mistake{"server 10.0.0.1:0;",
                 "\"10.0.0.1:0\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH\n"},
         Mistake{"server [::1;", "\"[::1\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH\n"},
@@ -132,6 +141,111 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"server 10.0.0.1; sticky learn create=$a lookup=$b zone=s:1k;",
                 "invalid value \"zone=s:1k\" in \"sticky\" (NAME:SIZE with a size of at least 32k is "
                 "expected)\n"}));
+
+TEST_F(UpstreamConfTest, NamesToBeResolved) {
+    ASSERT_EQ(read_in("server App.test:8080 resolve weight=2; server app.test service=http resolve; "
+                      "server app.test service=_x._udp resolve; server [::1]:81 resolve;"),
+              "");
+    const std::vector<Server>& servers = upstreams_.find("u")->servers;
+    EXPECT_TRUE(servers[0].resolve && servers[0].addresses.empty());
+    EXPECT_EQ(servers[0].host, "App.test");
+    EXPECT_EQ(servers[0].port, 8080);
+    EXPECT_EQ(servers[1].host, "_http._tcp.app.test");
+    EXPECT_EQ(servers[1].text(), "app.test service=http");
+    EXPECT_EQ(servers[2].host, "_x._udp.app.test");
+    EXPECT_FALSE(servers[3].resolve) << "an address needs no lookup";
+    EXPECT_EQ(servers[3].addresses.size(), 1U);
+}
+
+TEST_F(UpstreamConfTest, ResolvedNamesNeedAResolver) {
+    ASSERT_EQ(read_in("server app.test resolve;"), "");
+    ResolverConf outer;
+    upstreams_.use_resolver(&outer, 5s);
+    upstreams_.use_resolver(nullptr, 7s);
+    upstreams_.check_names(protocol_.loader);
+    EXPECT_FALSE(protocol_.diagnostics.failed());
+    EXPECT_EQ(upstreams_.find("u")->resolver, &outer);
+    EXPECT_EQ(upstreams_.find("u")->resolver_timeout, 5s);
+}
+
+// Before its name is resolved, and when that name is gone, an upstream has no peer.
+class NoPeers : public ConfiguredTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(NoPeers, EveryBalancerSaysSo) {
+    serve(std::string("server app.test resolve; ") + GetParam());
+    EXPECT_EQ(ask("x"), 0);
+    const std::vector<FoundPeer> found = {*Address::parse("10.0.0.3:80"), *Address::parse("10.0.0.4:80")};
+    ASSERT_TRUE(group().set_addresses(0, found, worker().now()).ok());
+    EXPECT_NE(ask("x"), 0);
+    ASSERT_TRUE(group().set_addresses(0, {}, worker().now()).ok());
+    EXPECT_EQ(ask("x"), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, NoPeers,
+                         testing::Values("", "ip_hash;", "hash $a;", "hash $a consistent;", "least_conn;",
+                                         "least_time header;", "random;", "random two;", "sticky cookie srv;",
+                                         "queue 5;"));
+
+TEST_F(UpstreamConfTest, Resolver) {
+    Resolvers resolvers;
+    const auto conf = [&](const std::string& words) {
+        return resolvers.read(protocol_.loader, protocol_.node("resolver " + words + ";"));
+    };
+    const ResolverConf* one = conf(
+        "127.0.0.1 [::1]:5353 10.0.0.1:53 valid=30s ipv6=off stale=5m addresses=7 names=9 status_zone=dns");
+    ASSERT_NE(one, nullptr);
+    ASSERT_EQ(one->options.servers.size(), 3U);
+    EXPECT_EQ(one->options.servers[0].to_text(), "127.0.0.1:53");
+    EXPECT_EQ(one->options.servers[1].to_text(), "[::1]:5353");
+    EXPECT_EQ(one->options.valid, 30s);
+    EXPECT_EQ(one->options.stale, 5min);
+    EXPECT_TRUE(one->options.ipv4);
+    EXPECT_FALSE(one->options.ipv6);
+    EXPECT_EQ(one->options.addresses, 7U);
+    EXPECT_EQ(one->options.names, 9U);
+    EXPECT_EQ(one->zone, "dns");
+    const ResolverConf* system = conf("system");
+    ASSERT_NE(system, nullptr);
+    EXPECT_TRUE(system->options.servers.empty());
+    EXPECT_EQ(conf("system"), system) << "the same words are the same resolver";
+    EXPECT_EQ(resolvers.all().size(), 2U);
+    ASSERT_TRUE(resolvers.prepare().ok());
+    EXPECT_NE(one->counters, system->counters);
+}
+
+class ResolverMistakes : public ConfiguredTest, public testing::WithParamInterface<Mistake> {};
+
+TEST_P(ResolverMistakes, AreExplained) {
+    Resolvers resolvers;
+    EXPECT_EQ(resolvers.read(protocol_.loader, protocol_.node(GetParam().written)), nullptr);
+    EXPECT_EQ(read(""), GetParam().said);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ResolverMistakes,
+    testing::Values(
+        Mistake{"resolver valid=5s;",
+                "\"resolver\" names no DNS server (write its address, or \"system\" for "
+                "those of /etc/resolv.conf)\n"},
+        Mistake{"resolver system 127.0.0.1;",
+                "\"resolver system\" takes its servers from /etc/resolv.conf "
+                "(write either \"system\" or addresses)\n"},
+        Mistake{"resolver 127.0.0.1 ipv4=off ipv6=off;",
+                "\"ipv4\" and \"ipv6\" cannot both be \"off\" (one of them is needed)\n"},
+        Mistake{"resolver 127.0.0.1 ipv6=no;",
+                "invalid value \"ipv6=no\" in \"resolver\" (ipv6=on or off is expected)\n"},
+        Mistake{"resolver 127.0.0.1 addresses=0;",
+                "invalid value \"addresses=0\" in \"resolver\" (a number from 1 to 4096 is expected)\n"},
+        Mistake{"resolver 127.0.0.1 valdi=5s;",
+                "unknown parameter \"valdi\" in \"resolver\" (did you mean \"valid\"?)\n"},
+        Mistake{"resolver unix:/x;",
+                "DNS servers cannot be asked by a unix socket (write an IP address, as in: "
+                "resolver 127.0.0.53;)\n"},
+        Mistake{
+            "resolver [::1;",
+            "invalid DNS server: \"[::1\" is no address: write HOST, HOST:PORT, [IPv6]:PORT or unix:PATH (an "
+            "IP address, with a port if it is not 53; or the word \"system\" for those of "
+            "/etc/resolv.conf)\n"}));
 
 TEST_F(UpstreamConfTest, ANameIsGivenOnce) {
     EXPECT_EQ(read("upstream u { server 10.0.0.1; }\nupstream U { server 10.0.0.2; }"),

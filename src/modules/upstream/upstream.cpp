@@ -23,13 +23,18 @@ Upstream::~Upstream() = default;
 
 std::size_t Upstream::zone_needed() const noexcept {
     std::size_t peers = 0;
+    std::size_t names = 0;
     for (const Server& server : servers) {
         peers += server.addresses.size();
-        // Those that go are there for a while beside those that come.
-        if (server.resolve && resolver != nullptr) peers += 2 * resolver->options.addresses;
+        names += server.resolve ? 1 : 0;
     }
     // Where commands add peers for good, the next configuration finds the same zone large enough.
     if (!state_path.empty()) peers = std::max(peers, kPeersByCommand);
+    if (names == 0 || resolver == nullptr) return PeerGroup::zone_size(peers);
+    // One name may have as many as there may be, and those that go are there for a while beside those that
+    // come; it is rare that all are like that.
+    constexpr std::size_t kExpected = 8;
+    peers += 2 * resolver->options.addresses + names * kExpected;
     return PeerGroup::zone_size(peers);
 }
 

@@ -1,5 +1,6 @@
 // Names behind the proxy: looked up for a request, looked up for an upstream, changing, failing, coming back.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <csignal>
@@ -281,6 +282,60 @@ TEST(ResolvedUpstream, OneWorkerLooksUpAndAnotherGoesOnWhenItIsKilled) {
     }
     dns.set("app.test", {"127.0.0.3"});
     EXPECT_TRUE(becomes(server, "127.0.0.3"));
+}
+
+// A real DNS server: its records come from a file that it reads again at SIGHUP.
+class Dnsmasq {
+ public:
+    explicit Dnsmasq(const std::string& hosts) {
+        write(hosts);
+        const std::string port = std::to_string(port_.number());
+        pid_ = start_program({"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                              "--no-hosts", "--port=" + port, "--listen-address=127.0.0.1",
+                              "--bind-interfaces", "--addn-hosts=" + folder_ / "hosts", "--local-ttl=1",
+                              "--srv-host=_http._tcp.srv.test,one.test," + backend_port() + ",1,5",
+                              "--local=/test/", "--user=root", "--pid-file"},
+                             {}, folder_ / "out", folder_ / "err");
+    }
+    ~Dnsmasq() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_.number()); }
+    std::string backend_port() const { return std::to_string(backend.port()); }
+    void set(const std::string& hosts) {
+        write(hosts);
+        ::kill(pid_, SIGHUP);
+    }
+
+    Backend backend{
+        [](BackendConnection& connection, const BackendRequest&) { connection.send(answer("one")); }};
+
+ private:
+    void write(const std::string& hosts) { folder_.write("hosts", hosts); }
+
+    TempFolder folder_;
+    Port port_;
+    pid_t pid_ = 0;
+};
+
+TEST(ResolvedByDnsmasq, AddressesServicesAndChanges) {
+    if (!has_program("dnsmasq")) GTEST_SKIP() << "dnsmasq is not installed";
+    Backends backends({"127.0.0.2", "127.0.0.3"});
+    Dnsmasq dns("127.0.0.2 app.test\n127.0.0.1 one.test\n");
+    const std::string app = "app.test" + backends.port_text();
+    Server server("http { resolver " + dns.address() + "; upstream u { server " + app +
+                  " resolve; } upstream s { server srv.test service=http resolve; } "
+                  "server { listen 127.0.0.1:{port}; location / { proxy_pass http://u; } "
+                  "location /service { proxy_pass http://s; } "
+                  "location /variable { set $to " +
+                  app + "; proxy_pass http://$to; } } }");
+    EXPECT_TRUE(becomes(server, "127.0.0.2"));
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/service").body == "one"; }));
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/variable").body == "127.0.0.2"; }));
+    dns.set("127.0.0.3 app.test\n127.0.0.1 one.test\n");
+    EXPECT_TRUE(becomes(server, "127.0.0.3"));
+    EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/variable").body == "127.0.0.3"; }));
 }
 
 TEST(ResolvedUpstream, ConfigurationThatMakesNoSenseIsExplained) {

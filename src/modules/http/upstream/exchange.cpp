@@ -136,8 +136,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         Outcome outcome = co_await ask(request);
         if (outcome.failure != Failure::stale) co_return outcome;
         drop_connection();
-        // Whom another request has found dead in the meantime is not asked again.
-        if (!is_safe_to_repeat() || (lease_ && !lease_.is_live())) {
+        if (!is_safe_to_repeat() || found_dead()) {
             co_return failed(Failure::stale, "upstream prematurely closed a kept connection", 0);
         }
         reused_ = false;
@@ -301,6 +300,14 @@ UpstreamExchange::Outcome UpstreamExchange::failed(Failure failure, std::string_
 bool UpstreamExchange::is_safe_to_repeat() const {
     if (body_begun_ || request_.head_sent()) return false;
     return is_idempotent(request_.method()) || (*settings_.next_upstream & next_non_idempotent) != 0;
+}
+
+// Whether another request has found the peer dead in the meantime, and there is another one: then this one
+// need not find out, too.
+bool UpstreamExchange::found_dead() {
+    if (!lease_ || lease_.is_live()) return false;
+    next_ = selection_->try_acquire();
+    return static_cast<bool>(next_);
 }
 
 // Whether another backend may be asked; spends of the retry budget if so.

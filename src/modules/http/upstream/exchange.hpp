@@ -103,6 +103,7 @@ class UpstreamExchange {
     Outcome failed_here(std::string_view words, int error_number);
     bool may_retry(Failure failure);
     bool is_safe_to_repeat() const;
+    bool found_dead();
     void settle_body();
     void drop_connection() noexcept;
     bool open_connection();

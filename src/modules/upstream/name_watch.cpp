@@ -153,6 +153,12 @@ void NameWatch::apply(const Line& line, Found& found) {
     if (gone == 0 && stay == found.peers.size()) return;
     log_->notice("upstream \"{}\": {} has {} addresses now: {} new, {} gone", upstream_.name(),
                  line.server.text(), found.peers.size(), found.peers.size() - stay, gone);
+    if (found.peers.size() >= resolver_->options().addresses) {
+        log_->warn(
+            "upstream \"{}\": {} has as many addresses as the resolver keeps (addresses={}); more are "
+            "not used",
+            upstream_.name(), line.server.text(), resolver_->options().addresses);
+    }
 }
 
 // A failure that lasts is said ever less often; each is counted.

@@ -231,6 +231,18 @@ TEST(ResolvedUpstream, OldAddressesStayWhileDnsFailsAlsoOverAReload) {
     for (int i = 0; i < 4; ++i) EXPECT_EQ(fetched(server), "127.0.0.2");
 }
 
+TEST(ResolvedUpstream, NoMoreAddressesThanTheResolverKeeps) {
+    Backends backends({"127.0.0.2", "127.0.0.3"});
+    DnsServer dns;
+    dns.set("app.test", {"127.0.0.2", "127.0.0.3", "127.0.0.4"});
+    Server server("http { upstream u { " + named(backends) + " resolver " + dns.address() +
+                  " addresses=2; } server { listen 127.0.0.1:{port}; location = /status { status; } "
+                  "location / { proxy_pass http://u; } } }");
+    EXPECT_TRUE(server.wait_log("has as many addresses as the resolver keeps (addresses=2)"));
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
+    EXPECT_NE(status_of(server).find("\"dropped_records\": 1"), std::string::npos) << status_of(server);
+}
+
 TEST(ResolvedUpstream, AddressesOfANameThatIsGoneGo) {
     Backends backends({"127.0.0.2"});
     DnsServer dns;

@@ -40,7 +40,8 @@ struct Server {
     bool resolve = false;  // its addresses are looked up while the server runs
     std::string host;      // for that; the name of the service records, if there is a service
     std::uint16_t port = 0;
-    std::string service;  // of service=, for SRV records
+    std::string service;      // of service=, for SRV records
+    bool from_state = false;  // the line stands in the state file
     std::uint16_t default_port = 80;
     Origin at;
 

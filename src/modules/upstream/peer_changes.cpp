@@ -8,6 +8,8 @@ namespace berth::upstream {
 
 namespace {
 
+constexpr std::size_t kReserved = 4;  // so many parts of a zone; one of them is not for added peers
+
 Error no_peer(std::string_view name) { return Error("no server \"" + std::string(name) + "\""); }
 
 // A server line with what one of its name's addresses has of its own.
@@ -80,6 +82,9 @@ Result<void> PeerGroup::add_peer(const Address& address, const Parameters& param
     server.route = route;
     const Lock held = lock();
     if (named(server.name) != nullptr) return Error("server \"" + server.name + "\" is there already");
+    // The rest is for workers that are replaced, and for the next configuration's roster.
+    const Slab::Stats stats = zone_->slab().stats();
+    if (stats.used_bytes + zone_->size() / kReserved > zone_->size()) return full();
     if (!append(address, server, Member::kAdded, now)) return full();
     if (parameters.off()) roster_->members[roster_->count - 1].ordered = now;
     roster_->version = ++shared_->last_id;

@@ -174,6 +174,7 @@ bool PeerGroup::append(const Address& address, const Server& server, std::uint32
     member.peer = peer;
     member.parameters = server.parameters;
     member.server = line;
+    member.from_state = server.from_state;
     member.server_name = slab.copy(server.text());
     member.route = slab.copy(server.route.empty() ? route_of(peer->name) : server.route);
     member.effective_weight = server.parameters.weight;
@@ -406,7 +407,8 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         view.checks = peer.checks;
         view.since = peer.since;
         if (view.condition == Condition::down || view.condition == Condition::draining) {
-            view.reason = member.ordered != 0 ? "by command" : "by configuration";
+            view.reason = member.from_state ? "by state file" : "by configuration";
+            if (member.ordered != 0) view.reason = "by command";
             view.since = member.ordered;
         }
         view.downtime = peer.downtime;

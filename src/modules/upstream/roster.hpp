@@ -99,7 +99,8 @@ struct Member {
     std::uint32_t server = 0;  // which server line of the configuration; kAdded: none, added since
     std::string_view server_name;
     std::string_view route;
-    std::uint64_t ordered = 0;  // when a command made it down or drain; 0: the configuration says so
+    std::uint64_t ordered = 0;  // when a command made it down or drain; 0: the configuration says so,
+    bool from_state = false;    // or the state file: a command did, of an earlier run
     // Smooth weighted round robin. `effective_weight` is what failures have left of the weight.
     std::int64_t current_weight = 0;
     std::int64_t effective_weight = 1;

@@ -199,6 +199,7 @@ void read_state(Loader& loader, Upstream& upstream) {
             }
         }
     }
+    for (Server& server : upstream.servers) server.from_state = true;
     if (written > 0 && !loader.failed()) {
         loader.warning(upstream.at,
                        "the servers of upstream \"" + upstream.name() + "\" are those of \"" +

@@ -145,6 +145,7 @@ TEST_F(UpstreamControl, StateOutlivesReloadRestartAndSuddenDeath) {
     EXPECT_TRUE(eventually([&] { return !Client(server.port()).connected(); }));
     ASSERT_TRUE(server.start());
     EXPECT_EQ(shares(server, 3), now);
+    EXPECT_NE(server.command({"upstream", "list"}).out.find("by state file"), std::string::npos);
     done(server, {"up", "node", a_.address()});
     server.signal(SIGQUIT);
     EXPECT_EQ(server.wait_exit(), 0);

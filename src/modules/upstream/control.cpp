@@ -23,7 +23,8 @@ namespace berth::upstream {
 namespace {
 
 constexpr std::uint16_t kDefaultPort = 80;
-constexpr int kMostTries = 5;
+// A reload while the disk works makes a command begin anew; somebody may reload again and again.
+constexpr int kMostTries = 50;
 constexpr std::string_view kJson = "--json";
 
 enum class Verb : std::uint8_t { list, add, remove, set, drain, down, up };

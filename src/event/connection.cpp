@@ -110,6 +110,20 @@ void Connection::after_recv(const IoResult& result) noexcept {
         readable_ = false;
         watcher_.rearm_read();
     }
+    if (result.would_block() && !watcher_.watched()) {
+        pool_->found_nothing();
+        watch();
+    }
+}
+
+// A new connection that was read before it was watched. It must be watched before anybody waits for it.
+void Connection::watch() noexcept {
+    read_first_ = false;
+    if (Result<void> watched = loop_->watch(watcher_); !watched) {
+        pool_->log()->crit("a connection was closed: {}", watched.error().message);
+        if (counters_ != nullptr) count(counters_->refused);
+        close();
+    }
 }
 
 IoResult Connection::recv(std::span<char> into) {
@@ -129,9 +143,9 @@ IoResult Connection::recv(std::span<char> into) {
     return result;
 }
 
-IoResult Connection::send(Chain& chain, std::size_t limit) {
+IoResult Connection::send(Chain& chain, std::size_t limit, Then then) {
     if (closed_) return IoResult::failed(EPIPE);
-    const IoResult result = transport_->send(fd_.get(), chain, limit);
+    const IoResult result = transport_->send(fd_.get(), chain, limit, then);
     after_send(result);
     return result;
 }
@@ -177,6 +191,7 @@ void Connection::after_send(const IoResult& result) noexcept {
     if (counters_ != nullptr) count(counters_->sent, result.bytes);
     if (!result.would_block()) return;
     writable_ = false;
+    if (!watcher_.watched()) watch();
     watcher_.rearm_write();
 }
 
@@ -217,7 +232,18 @@ void Connection::poke() noexcept {
     if (!closed_) loop_->post(poke_);
 }
 
+// One that was read first is watched a turn later: short answers have gone out by then, and with many of
+// them the connection.
 void Connection::on_poke() {
+    const bool is_new = !watcher_.watched();
+    if (is_new && !read_first_) return watch(), tell_readable();
+    tell_readable();
+    if (closed_ || watcher_.watched()) return;
+    read_first_ = false;
+    poke();
+}
+
+void Connection::tell_readable() {
     if (!maybe_readable()) return;
     if (read_wait_ != nullptr) return read_wait_->wake(Wake::ready);
     if (session_ != nullptr) session_->on_readable();
@@ -228,7 +254,7 @@ void Connection::on_ready(Readiness readiness) {
     peer_closed_ |= readiness.peer_closed;
     readable_ |= readiness.readable;
     writable_ |= readiness.writable;
-    if (readiness.readable) on_poke();
+    if (readiness.readable) tell_readable();
     if (closed_ || !readiness.writable || !was_full) return;
     if (write_wait_ != nullptr) return write_wait_->wake(Wake::ready);
     if (session_ != nullptr) session_->on_writable();
@@ -265,6 +291,11 @@ void Connection::close() noexcept {
     if (session_ != nullptr) loop_->bury(*std::exchange(session_, nullptr));
     loop_->bury(*this);
     pool_->closed(*this);
+}
+
+void Connection::finish() noexcept {
+    if (!closed_) transport_->shutdown_write(fd_.get());
+    close();
 }
 
 void Connection::abort() noexcept {

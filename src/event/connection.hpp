@@ -48,8 +48,6 @@ class Connection final : public LogContext, private Buried {
     void set_peer(Address peer) { peer_ = std::move(peer); }
     void set_local(Address local) const { local_ = std::move(local); }
 
-    // Bytes are probably there already: they are read without asking the poller first.
-    void assume_readable() noexcept { readable_ = true; }
     // Another process may hold the socket still when this closes it: then the kernel would go on reporting
     // it.
     void set_held_elsewhere() noexcept { held_elsewhere_ = true; }
@@ -71,7 +69,7 @@ class Connection final : public LogContext, private Buried {
     // read empties most sockets, and recv() notices: `while (connection.maybe_readable())` saves the read
     // that would only block.
     IoResult recv(std::span<char> into);
-    IoResult send(Chain& chain, std::size_t limit = Transport::kNoLimit);
+    IoResult send(Chain& chain, std::size_t limit = Transport::kNoLimit, Then then = Then::more);
     IoResult send(std::string_view bytes);
     // The same between the socket and a pipe (splice(2)), past the transport: for plain ones only, and not
     // while there are unread bytes. The pipe is empty before splice_to(), and has at least `size` bytes at
@@ -121,6 +119,9 @@ class Connection final : public LogContext, private Buried {
     // The descriptor is closed now, everything else is destroyed at the end of the turn. Harmless when closed
     // already.
     void close() noexcept;
+    // As close(), of one whose peer may be sending still: what was sent leaves before the kernel finds
+    // unread bytes and resets the connection.
+    void finish() noexcept;
     // As close(), but the peer gets a reset instead of an orderly end (reset_timedout_connection).
     void abort() noexcept;
     // Sends the end of our stream, then reads and throws away what still comes, so that the peer sees our
@@ -175,6 +176,8 @@ class Connection final : public LogContext, private Buried {
     void on_ready(Readiness readiness);
     void on_timer();
     void on_poke();
+    void tell_readable();
+    void watch() noexcept;
     Wait*& waiter(bool write) noexcept { return write ? write_wait_ : read_wait_; }
     void after_recv(const IoResult& result) noexcept;
     void after_send(const IoResult& result) noexcept;
@@ -184,6 +187,7 @@ class Connection final : public LogContext, private Buried {
     bool peer_closed_ = false;
     bool closed_ = false;
     bool held_elsewhere_ = false;
+    bool read_first_ = false;  // not watched yet: it was read at once, and may be over soon
     std::uint32_t requests_ = 0;
     EventLoop* loop_;
     ConnectionPool* pool_;

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kShortOf = 16;    // eviction begins when a sixteenth of the slots is left
 constexpr std::size_t kEvictMost = 32;  // in one go
+// After a new connection that had nothing to read yet, so many are watched at once.
+constexpr unsigned kNothingFound = 16;
 
 std::atomic<std::uint64_t> last_number{0};
 
@@ -67,7 +69,9 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
             *debug_, [&](const Cidr& network) { return network.contains(connection->peer()); });
         connection->log_everything(wanted);
     }
-    if (auto watched = loop_.watch(connection->watcher_); !watched) {
+    if (listener != nullptr && reads_first()) {
+        connection->readable_ = connection->read_first_ = true;
+    } else if (auto watched = loop_.watch(connection->watcher_); !watched) {
         connection->close();
         errno = watched.error().code;
         return nullptr;
@@ -105,6 +109,14 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from, bool
 int ConnectionPool::connect_error(const Connection& connection) noexcept {
     return socket_error(connection.fd());
 }
+
+bool ConnectionPool::reads_first() noexcept {
+    if (watch_first_ == 0) return true;
+    --watch_first_;
+    return false;
+}
+
+void ConnectionPool::found_nothing() noexcept { watch_first_ = kNothingFound; }
 
 void* ConnectionPool::take_slot() {
     if (free_ == nullptr) {

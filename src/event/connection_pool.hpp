@@ -22,10 +22,11 @@ class ConnectionPool {
     // Closes what is left.
     ~ConnectionPool();
 
-    // A connection for an open, non-blocking socket, watched by the loop; the session is the caller's to set,
-    // in the same turn. When few slots are left, the longest idle connections are evicted. Null when all are
-    // in use and none was idle, or the poller refused (errno says which; ENOBUFS when full); the descriptor
-    // is closed then, so ask full() first if it should not be.
+    // A connection for an open, non-blocking socket; the session is the caller's to set, in the same turn. It
+    // is watched by the loop, or, if it was accepted and clients seem to send at once, read first: one that
+    // is over after its first answer costs the poller nothing. When few slots are left, the longest idle
+    // connections are evicted. Null when all are in use and none was idle, or the poller refused (errno says
+    // which; ENOBUFS when full); the descriptor is closed then, so ask full() first if it should not be.
     Connection* open(FileDescriptor fd, Address peer, Listener* listener = nullptr);
 
     // An outgoing connection: a socket connecting to `to`; bound to `from` if that is specified, which need
@@ -80,6 +81,8 @@ class ConnectionPool {
     union Slot;  // a connection, or a link of the free list
 
     void* take_slot();
+    bool reads_first() noexcept;
+    void found_nothing() noexcept;
     void set_idle(Connection& connection, bool on) noexcept;
     void closed(Connection& connection) noexcept;
     void give_back(Connection& connection) noexcept;
@@ -92,6 +95,7 @@ class ConnectionPool {
     std::size_t used_ = 0;
     std::size_t reserved_ = 0;
     std::size_t idle_count_ = 0;
+    unsigned watch_first_ = 0;  // so many accepted connections are watched at once
     std::uint64_t evicted_ = 0;
     std::vector<std::unique_ptr<Slot[]>> slabs_;
     Slot* free_ = nullptr;

@@ -40,35 +40,35 @@ IoResult written(ssize_t count, std::size_t asked) noexcept {
     return bytes < asked ? IoResult::blocked(bytes) : IoResult::done(bytes);
 }
 
-IoResult send_bytes(int fd, const void* bytes, std::size_t size) noexcept {
+IoResult send_bytes(int fd, const void* bytes, std::size_t size, int flags) noexcept {
     ssize_t count;
     do {
-        count = ::send(fd, bytes, size, MSG_NOSIGNAL);
+        count = ::send(fd, bytes, size, MSG_NOSIGNAL | flags);
     } while (count < 0 && errno == EINTR);
     return written(count, size);
 }
 
 // Small answers are put together here: copying them costs less than a list of parts costs the kernel.
-IoResult send_joined(int fd, std::span<const iovec> parts) noexcept {
+IoResult send_joined(int fd, std::span<const iovec> parts, int flags) noexcept {
     std::array<char, kJoined> joined;
     char* end = joined.data();
     for (const iovec& part : parts)
         end = std::copy_n(static_cast<const char*>(part.iov_base), part.iov_len, end);
-    return send_bytes(fd, joined.data(), static_cast<std::size_t>(end - joined.data()));
+    return send_bytes(fd, joined.data(), static_cast<std::size_t>(end - joined.data()), flags);
 }
 
-IoResult send_memory(int fd, Chain& chain, std::size_t limit) noexcept {
+IoResult send_memory(int fd, Chain& chain, std::size_t limit, int flags) noexcept {
     std::array<iovec, kMaxParts> storage;
     std::span<iovec> parts(storage.data(), chain.to_iovecs(storage));
     const std::size_t asked = cut(parts, limit);
-    if (parts.size() == 1) return send_bytes(fd, parts[0].iov_base, parts[0].iov_len);
-    if (asked <= kJoined) return send_joined(fd, parts);
+    if (parts.size() == 1) return send_bytes(fd, parts[0].iov_base, parts[0].iov_len, flags);
+    if (asked <= kJoined) return send_joined(fd, parts, flags);
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
     ssize_t count;
     do {
-        count = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        count = ::sendmsg(fd, &message, MSG_NOSIGNAL | flags);
     } while (count < 0 && errno == EINTR);
     return written(count, asked);
 }
@@ -78,7 +78,7 @@ IoResult copy_file(int fd, const Buffer& part, std::size_t limit) noexcept {
     std::array<char, 16384> bytes;
     const ssize_t got = ::pread(part.file, bytes.data(), std::min(bytes.size(), limit), part.file_begin);
     if (got <= 0) return IoResult::failed(got == 0 ? EIO : errno);
-    return send_bytes(fd, bytes.data(), static_cast<std::size_t>(got));
+    return send_bytes(fd, bytes.data(), static_cast<std::size_t>(got), 0);
 }
 
 IoResult send_file(int fd, const Buffer& part, std::size_t limit) noexcept {
@@ -107,12 +107,14 @@ class PlainTransport final : public Transport {
         return count == 0 ? IoResult::end() : IoResult::done(bytes, bytes < into.size());
     }
 
-    IoResult send(int fd, Chain& chain, std::size_t limit) override {
+    IoResult send(int fd, Chain& chain, std::size_t limit, Then then) override {
+        const int flags = then == Then::end ? MSG_MORE : 0;
         std::size_t sent = 0;
         for (chain.consume(0); !chain.empty() && sent < limit; chain.consume(0)) {
             const Buffer& first = *chain.head();
             const std::size_t room = limit - sent;
-            IoResult part = first.in_file() ? send_file(fd, first, room) : send_memory(fd, chain, room);
+            IoResult part =
+                first.in_file() ? send_file(fd, first, room) : send_memory(fd, chain, room, flags);
             chain.consume(part.bytes);
             sent += part.bytes;
             part.bytes = sent;

@@ -33,6 +33,10 @@ struct IoResult {
     bool failed() const noexcept { return state == State::error; }
 };
 
+// What the sender does next: `end` is the end of the stream, at once, which then leaves in the same packet as
+// the last bytes (MSG_MORE, send(2)).
+enum class Then : unsigned char { more, end };
+
 // Never blocks, never throws, raises no SIGPIPE. `fd` is the connection's non-blocking socket.
 class Transport {
  public:
@@ -46,7 +50,7 @@ class Transport {
     // bytes went out (ok), or the socket is full (would_block). File parts need their bytes in the page cache
     // to be quick: see file_io. A file that became shorter than its part is error EIO: the answer cannot be
     // completed.
-    virtual IoResult send(int fd, Chain& chain, std::size_t limit = kNoLimit) = 0;
+    virtual IoResult send(int fd, Chain& chain, std::size_t limit = kNoLimit, Then then = Then::more) = 0;
 
     // Nothing more will be sent. (A TLS transport says so to its peer first.)
     virtual IoResult shutdown_write(int fd) = 0;

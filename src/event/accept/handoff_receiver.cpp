@@ -65,7 +65,6 @@ bool HandoffReceiver::open(Message& message, const NewConnection& connection) {
     }
     count(served.counters->handed);
     opened->set_held_elsewhere();
-    opened->assume_readable();  // it came a long way round
     const HandoffState::Asked asked = worker_.row().handoff.decide(connection.ticket, true);
     if (asked == HandoffState::Asked::at_once) tell();
     std::unique_ptr<Session> session = served.listener->make_session(*opened);

@@ -279,7 +279,10 @@ void Http1::end() {
     const bool more_may_come =
         body_pending() || exchange_->body_broken || head_end_ < in_end_ || connection().maybe_readable();
     const KeepOpen linger = *conf.lingering_close;
-    if (linger == KeepOpen::off || (linger == KeepOpen::on && !more_may_come)) return shut();
+    if (linger == KeepOpen::off || (linger == KeepOpen::on && !more_may_come)) {
+        connection().finish();
+        return shut();
+    }
     state_ = State::closed;
     connection().lingering_close(*conf.lingering_time, *conf.lingering_timeout);
 }

@@ -116,6 +116,77 @@ TEST_P(ConnectionsTest, TellsOfReadinessAndDestroysTheSessionAtTheEndOfTheTurn) 
     EXPECT_EQ(pages_.back(), "destroyed");
 }
 
+// Answers what came with the same bytes, and is over.
+class AnswerOnce : public Session {
+ public:
+    explicit AnswerOnce(std::string& heard) : heard_(heard) {}
+    void on_readable() override {
+        std::array<char, 64> bytes;
+        const IoResult got = connection().recv(bytes);
+        if (!got.ok()) return;
+        heard_.assign(bytes.data(), got.bytes);
+        Arena arena;
+        Chain chain;
+        chain.append_text(arena, heard_);
+        connection().send(chain, Transport::kNoLimit, Then::end);
+        connection().finish();
+    }
+
+ private:
+    std::string& heard_;
+};
+
+TEST_P(ConnectionsTest, ANewOneIsReadBeforeThePollerIsAsked) {
+    auto [connection, peer] = tcp_pair(pool_);
+    peer.say("one question");
+    std::string heard;
+    connection->set_session(std::make_unique<AnswerOnce>(heard));
+    const auto events = loop().counters().events;
+    turn();
+    EXPECT_EQ(heard, "one question");
+    EXPECT_EQ(loop().counters().events, events) << "the poller never knew of it";
+    EXPECT_EQ(hear(peer, 12), "one question");
+    EXPECT_TRUE(ends(peer));
+}
+
+TEST_P(ConnectionsTest, ANewOneThatIsSilentIsWatchedAndSoAreThoseAfterIt) {
+    auto [connection, peer] = tcp_pair(pool_);
+    std::string heard;
+    connection->set_session(std::make_unique<AnswerOnce>(heard));
+    turn();
+    auto [second, other] = tcp_pair(pool_);
+    second->set_session(std::make_unique<Diary>(pages_));
+    turn();
+    EXPECT_EQ(pages_, Pages{"start"});
+    peer.say("late");
+    other.say("late, too");
+    EXPECT_TRUE(run_until([&] { return heard == "late" && pages_.back() == "readable"; }));
+}
+
+TEST_P(ConnectionsTest, OneThatIsReadFirstIsWatchedAfterwards) {
+    auto [connection, peer] = tcp_pair(pool_);
+    connection->set_session(std::make_unique<Diary>(pages_));
+    peer.say("first");
+    turn();
+    EXPECT_EQ(pages_.back(), "readable");
+    std::array<char, 64> bytes;
+    EXPECT_EQ(connection->recv(bytes).bytes, 5u);
+    turn();
+    const std::size_t told = pages_.size();
+    peer.say("second");
+    EXPECT_TRUE(run_until([&] { return pages_.size() > told; }));
+    EXPECT_EQ(connection->recv(bytes).bytes, 6u);
+}
+
+TEST_P(ConnectionsTest, TheLastBytesArriveAlthoughMoreCameThanWasRead) {
+    auto [connection, peer] = tcp_pair(pool_);
+    peer.say(std::string(100, 'q'));
+    std::string heard;
+    connection->set_session(std::make_unique<AnswerOnce>(heard));
+    turn();
+    EXPECT_EQ(hear(peer, 64), std::string(64, 'q'));
+}
+
 TEST_P(ConnectionsTest, BytesAndTheEndTogetherAreReadToTheEnd) {
     auto [connection, peer] = tcp_pair(pool_);
     connection->set_session(std::make_unique<Diary>(pages_));

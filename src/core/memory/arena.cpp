@@ -108,15 +108,20 @@ void* Arena::allocate_frame(std::size_t size) {
     return allocate((size_class + 1) * 64);
 }
 
+// What lives in its first block ends before it would want a frame again.
 void Arena::free_frame(void* frame, std::size_t size) noexcept {
     const std::size_t size_class = size == 0 ? 0 : (size - 1) / 64;
     if (size_class >= kFrameClasses) return;
+    if (reserved_ > kBlockSize) keep_frame(frame, size_class);
+    ASAN_POISON_MEMORY_REGION(frame, (size_class + 1) * 64);
+}
+
+void Arena::keep_frame(void* frame, std::size_t size_class) noexcept {
     if (free_frames_ == nullptr) {
         free_frames_ = array<FreeFrame*>(kFrameClasses).data();
         std::memset(free_frames_, 0, kFrameClasses * sizeof *free_frames_);
     }
     free_frames_[size_class] = new (frame) FreeFrame{free_frames_[size_class]};
-    ASAN_POISON_MEMORY_REGION(frame, (size_class + 1) * 64);
 }
 
 void Arena::register_cleanup(void (*destroy)(void*) noexcept, void* object) {

@@ -42,8 +42,8 @@ class Arena {
     // A copy of the text (without a terminating NUL).
     std::string_view copy(std::string_view text);
 
-    // Memory for coroutine frames: freed frames are kept on lists by size class and handed out again, so that
-    // a long relay allocates O(1) memory. `size` must be the same at both calls.
+    // Memory for coroutine frames: beyond the first block, freed frames are kept on lists by size class and
+    // handed out again, so that a long relay allocates O(1) memory. `size` must be the same at both calls.
     void* allocate_frame(std::size_t size);
     void free_frame(void* frame, std::size_t size) noexcept;
 
@@ -67,6 +67,7 @@ class Arena {
     static constexpr std::size_t kFrameClasses = 32;  // of 64 bytes each: frames up to 2 KiB are recycled
 
     void* allocate_slow(std::size_t size, std::size_t alignment);
+    void keep_frame(void* frame, std::size_t size_class) noexcept;
     void register_cleanup(void (*destroy)(void*) noexcept, void* object);
 
     std::byte* cursor_ = nullptr;

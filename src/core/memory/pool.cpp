@@ -81,8 +81,8 @@ void BufferPool::trim() noexcept {
     }
 }
 
-void IoBuffer::release() noexcept {
-    if (data_ != nullptr) BufferPool::give_back(data_, capacity_);
+void IoBuffer::give_back() noexcept {
+    BufferPool::give_back(data_, capacity_);
     data_ = nullptr;
     capacity_ = 0;
 }

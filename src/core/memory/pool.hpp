@@ -30,7 +30,9 @@ class IoBuffer {
     explicit operator bool() const noexcept { return data_ != nullptr; }
 
     // Gives the buffer back; this one is empty then.
-    void release() noexcept;
+    void release() noexcept {
+        if (data_ != nullptr) give_back();
+    }
 
     // Makes room for at least `size` bytes. The first `keep` bytes (at most the old capacity) stay; pointers
     // into the old buffer do not. Never shrinks.
@@ -39,6 +41,7 @@ class IoBuffer {
  private:
     friend class BufferPool;
     IoBuffer(char* data, std::size_t capacity) : data_(data), capacity_(capacity) {}
+    void give_back() noexcept;
 
     char* data_ = nullptr;
     std::size_t capacity_ = 0;

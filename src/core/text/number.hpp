@@ -16,7 +16,16 @@ namespace berth {
 constexpr std::optional<std::uint64_t> parse_unsigned(
     std::string_view text, std::uint64_t maximum = std::numeric_limits<std::uint64_t>::max()) noexcept {
     if (text.empty()) return std::nullopt;
+    constexpr std::size_t kCannotOverflow = 19;
     std::uint64_t value = 0;
+    if (text.size() <= kCannotOverflow) {
+        for (const char c : text) {
+            if (!ascii::is_digit(c)) return std::nullopt;
+            value = value * 10 + static_cast<std::uint64_t>(c - '0');
+        }
+        if (value > maximum) return std::nullopt;
+        return value;
+    }
     for (const char c : text) {
         if (!ascii::is_digit(c)) return std::nullopt;
         const auto digit = static_cast<std::uint64_t>(c - '0');

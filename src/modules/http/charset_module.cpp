@@ -19,6 +19,8 @@ struct CharsetConf {
     Setting<std::vector<std::string>> types{
         std::vector<std::string>{"text/html", "text/xml", "text/plain", "text/vnd.wap.wml",
                                  "application/javascript", "application/rss+xml"}};
+    bool off = true;  // written out, and the same for every answer
+    void finish(Loader&) { off = charset->is_constant() && charset->constant() == "off"; }
 };
 
 // charset_types adds to text/html, which always has one.
@@ -34,7 +36,7 @@ bool has_charset(const CharsetConf& conf, std::string_view type) {
 }
 
 void filter(Request& request, const CharsetConf& conf) {
-    if (conf.charset->is_constant() && conf.charset->constant() == "off") return;
+    if (conf.off) return;
     Response& out = request.out();
     if (!out.charset.empty() || out.content_type.empty() ||
         out.content_type.find(';') != std::string_view::npos)

@@ -124,7 +124,7 @@ bool Http1::receive_head() {
 
 void Http1::begin_exchange() {
     exchange_ = new Exchange(connection().loop(), *hosts_.cycle, *this, Callback<>::to<&Http1::go_on>(*this));
-    exchange_->request.parser().reset(server_conf(default_server()).head_options);
+    exchange_->request.parser().set_options(server_conf(default_server()).head_options);
     connection().idle(false);
     state_ = State::head;
 }

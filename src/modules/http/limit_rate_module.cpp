@@ -18,6 +18,7 @@ using namespace http;
 struct LimitRateConf {
     Setting<Value> rate{Value(std::string("0"))};
     Setting<Value> after{Value(std::string("0"))};
+    bool unlimited = true;  // the rate is written out, and is 0
     void finish(Loader& loader);
 };
 
@@ -32,6 +33,7 @@ void check(Loader& loader, const Value& value, std::string_view directive) {
 void LimitRateConf::finish(Loader& loader) {
     check(loader, *rate, "limit_rate");
     check(loader, *after, "limit_rate_after");
+    unlimited = rate->is_constant() && parse_size(rate->constant()) == 0;
 }
 
 std::uint64_t size_of(Request& request, const Value& value) {
@@ -44,7 +46,8 @@ std::uint64_t size_of(Request& request, const Value& value) {
 
 std::uint64_t rate_of(Request& request, const LimitRateConf& conf) {
     const std::optional<std::uint64_t>& own = request.out().limit_rate;
-    return own ? *own : size_of(request, *conf.rate);
+    if (own) return *own;
+    return conf.unlimited ? 0 : size_of(request, *conf.rate);
 }
 
 // Whoever set the rate before (a variable, a backend) has the last word.

@@ -42,6 +42,9 @@ class FieldParser {
 
     explicit FieldParser(const HeadOptions& options = {}) noexcept : options_(options) {}
 
+    // Before start().
+    void set_options(const HeadOptions& options) noexcept { options_ = options; }
+
     // Begins at `position`, the first byte of the first field line; the head began at `head_start`.
     void start(std::size_t position, std::size_t head_start) noexcept;
 

@@ -41,12 +41,6 @@ void RequestParser::reset() noexcept {
     head_.clear();
 }
 
-void RequestParser::reset(const HeadOptions& options) noexcept {
-    options_ = options;
-    parser_ = FieldParser(options);
-    reset();
-}
-
 RequestParser::Status RequestParser::feed(std::string_view buffer) {
     Step result = Step::next;
     while (result == Step::next) result = step(buffer);
@@ -87,8 +81,11 @@ RequestParser::Step RequestParser::at_start(std::string_view buffer) {
 }
 
 RequestParser::Step RequestParser::in_method(std::string_view buffer) {
-    for (; position_ < buffer.size(); ++position_) {
-        const char c = buffer[position_];
+    const std::string_view most = buffer.substr(0, part_start_ + kMaxMethod + 1);
+    for (;; ++position_) {
+        position_ = find_first<MethodEnd>(most, position_);
+        if (position_ == most.size()) break;
+        const char c = most[position_];
         if (c == ' ' && position_ > part_start_) {
             head_.method_text = slice(part_start_, position_);
             head_.method = method_of(head_.method_text.in(buffer));
@@ -97,8 +94,8 @@ RequestParser::Step RequestParser::in_method(std::string_view buffer) {
         }
         if (!is_method_byte(static_cast<unsigned char>(c)))
             return fail(position_, 400, "client sent invalid method");
-        if (position_ - part_start_ == kMaxMethod) return fail(position_, 501, "client sent too long method");
     }
+    if (position_ - part_start_ > kMaxMethod) return fail(position_ - 1, 501, "client sent too long method");
     return need_more(buffer);
 }
 
@@ -179,6 +176,7 @@ RequestParser::Step RequestParser::before_version(std::string_view buffer) {
 
 // Exactly HTTP/DIGIT.DIGIT (RFC 9112 2.3).
 RequestParser::Step RequestParser::in_version(std::string_view buffer) {
+    if (buffer.substr(position_).starts_with(kVersion)) position_ = part_start_ + kVersion.size();
     for (; position_ - part_start_ < kVersion.size(); ++position_) {
         if (position_ == buffer.size()) return need_more(buffer);
         const std::size_t at = position_ - part_start_;

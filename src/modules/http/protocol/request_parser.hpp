@@ -61,7 +61,11 @@ class RequestParser {
 
     // Ready for the next head, whose first byte is position 0 of the next feed().
     void reset() noexcept;
-    void reset(const HeadOptions& options) noexcept;
+    // Between heads.
+    void set_options(const HeadOptions& options) noexcept {
+        options_ = options;
+        parser_.set_options(options);
+    }
 
  private:
     enum class State : std::uint8_t {

@@ -52,6 +52,30 @@ struct PathEnd {
 #endif
 };
 
+// What may make the normal form of a path differ from the path: a slash (with what stands behind it), %, NUL.
+struct PathMark {
+    static bool match(unsigned char c) noexcept { return c == '/' || c == '%' || c == 0; }
+#if defined(__SSE2__)
+    static __m128i match(__m128i v) noexcept {
+        const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('/'));
+        const __m128i percent = _mm_cmpeq_epi8(v, _mm_set1_epi8('%'));
+        return _mm_or_si128(_mm_or_si128(slash, percent), _mm_cmpeq_epi8(v, _mm_setzero_si128()));
+    }
+#endif
+};
+
+// Anything but the capital letters of an ordinary method.
+struct MethodEnd {
+    static bool match(unsigned char c) noexcept { return c < 'A' || c > 'Z'; }
+#if defined(__SSE2__)
+    static __m128i match(__m128i v) noexcept {
+        const __m128i shifted = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+        const __m128i others = _mm_max_epu8(shifted, _mm_set1_epi8('Z' - 'A' + 1));
+        return _mm_cmpeq_epi8(others, shifted);
+    }
+#endif
+};
+
 // Anything but the letters, digits and hyphens of an ordinary field name.
 struct NameEnd {
     static bool match(unsigned char c) noexcept {
@@ -73,6 +97,24 @@ struct NameEnd {
 #endif
 };
 
+#if defined(__SSE2__)
+// The end of a run, when fewer than sixteen bytes are left: the first and the last eight (four) of them side
+// by side, which may overlap.
+template <class Rule, class Half>
+inline std::size_t find_in_halves(const char* data, std::size_t size) noexcept {
+    Half first;
+    Half last;
+    std::memcpy(&first, data, sizeof(Half));
+    std::memcpy(&last, data + size - sizeof(Half), sizeof(Half));
+    const __m128i v = _mm_set_epi64x(static_cast<std::int64_t>(last), static_cast<std::int64_t>(first));
+    constexpr unsigned kHalf = (1U << sizeof(Half)) - 1;
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(Rule::match(v)));
+    if ((mask & kHalf) != 0) return static_cast<std::size_t>(std::countr_zero(mask));
+    const unsigned behind = (mask >> 8U) & kHalf;
+    return behind == 0 ? size : size - sizeof(Half) + static_cast<std::size_t>(std::countr_zero(behind));
+}
+#endif
+
 // The first position >= `from` (at most text.size()) whose byte the rule matches; text.size() when there is
 // none.
 template <class Rule>
@@ -85,6 +127,8 @@ inline std::size_t find_first(std::string_view text, std::size_t from) noexcept 
         const auto mask = static_cast<unsigned>(_mm_movemask_epi8(Rule::match(v)));
         if (mask != 0) return from + static_cast<std::size_t>(std::countr_zero(mask));
     }
+    if (size - from >= 8) return from + find_in_halves<Rule, std::uint64_t>(data + from, size - from);
+    if (size - from >= 4) return from + find_in_halves<Rule, std::uint32_t>(data + from, size - from);
 #endif
     while (from < size && !Rule::match(static_cast<unsigned char>(data[from]))) ++from;
     return from;

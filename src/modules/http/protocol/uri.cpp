@@ -13,10 +13,10 @@ namespace {
 // True when normal form and raw form are the same for sure: no "%" or zero byte, and no "/" before a "." or
 // another "/".
 bool is_plain_path(std::string_view path) noexcept {
-    char previous = 0;
-    for (const char c : path) {
-        if (c == '%' || c == '\0' || (previous == '/' && (c == '/' || c == '.'))) return false;
-        previous = c;
+    std::size_t at = 0;
+    while ((at = find_first<PathMark>(path, at)) < path.size()) {
+        if (path[at] != '/') return false;
+        if (++at < path.size() && (path[at] == '/' || path[at] == '.')) return false;
     }
     return true;
 }
@@ -109,9 +109,12 @@ NormalPath normalize_path(std::string_view raw, Arena& arena, bool merge_slashes
 }
 
 std::string_view path_extension(std::string_view path) noexcept {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    const std::size_t dot = name.rfind('.');
-    return dot == name.npos || dot == 0 ? std::string_view() : name.substr(dot + 1);
+    for (std::size_t at = path.size(); at > 0 && path[at - 1] != '/'; --at) {
+        if (path[at - 1] != '.') continue;
+        const bool begins_name = at == 1 || path[at - 2] == '/';
+        return begins_name ? std::string_view() : path.substr(at);
+    }
+    return {};
 }
 
 std::optional<std::string_view> find_argument(std::string_view query, std::string_view name) noexcept {

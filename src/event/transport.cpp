@@ -110,7 +110,7 @@ class PlainTransport final : public Transport {
     IoResult send(int fd, Chain& chain, std::size_t limit, Then then) override {
         const int flags = then == Then::end ? MSG_MORE : 0;
         std::size_t sent = 0;
-        for (chain.consume(0); !chain.empty() && sent < limit; chain.consume(0)) {
+        for (chain.consume(0); !chain.empty() && sent < limit;) {
             const Buffer& first = *chain.head();
             const std::size_t room = limit - sent;
             IoResult part =

@@ -56,16 +56,26 @@ bool ListWalk::next(std::string_view& element) noexcept {
     return false;
 }
 
+namespace {
+
+bool list_has(std::string_view list, std::string_view token) noexcept {
+    if (list.size() < token.size()) return false;
+    if (list.find(',') == list.npos) return ascii::iequals(list, token);  // the usual list of one
+    ListWalk walk(list);
+    for (std::string_view element; walk.next(element);) {
+        if (ascii::iequals(element, token)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 bool lists_token(const FieldList& fields, std::string_view buffer, KnownHeader id,
                  std::string_view token) noexcept {
     const HeaderField* field = fields.find(id);
     if (field == nullptr) return false;
     for (; field != fields.end(); ++field) {
-        if (field->id != id) continue;
-        ListWalk walk(field->value.in(buffer));
-        for (std::string_view element; walk.next(element);) {
-            if (ascii::iequals(element, token)) return true;
-        }
+        if (field->id == id && list_has(field->value.in(buffer), token)) return true;
     }
     return false;
 }

@@ -13,8 +13,7 @@ namespace {
 // True when normal form and raw form are the same for sure: no "%" or zero byte, and no "/" before a "." or
 // another "/".
 bool is_plain_path(std::string_view path) noexcept {
-    std::size_t at = 0;
-    while ((at = find_first<PathMark>(path, at)) < path.size()) {
+    for (std::size_t at = 0; at < path.size(); at = find_first<PathMark>(path, at)) {
         if (path[at] != '/') return false;
         if (++at < path.size() && (path[at] == '/' || path[at] == '.')) return false;
     }

@@ -63,6 +63,12 @@ void* Loader::own(const ConfInfo& info) {
     return cycle_.global().own(info, arena());
 }
 
+Result<Regex> Loader::compile_regex(std::string_view pattern, Regex::Options options) const {
+    options.jit = regex_jit_;
+    options.limits = regex_limits_;
+    return Regex::compile(pattern, options);
+}
+
 Value Loader::compile(const Word& word) {
     Result<Value> value = Value::compile(word.text, variables_, word.at);
     if (value) return *value;

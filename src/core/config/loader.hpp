@@ -8,6 +8,7 @@
 #include "core/config/conf.hpp"
 #include "core/config/diagnostics.hpp"
 #include "core/config/grammar.hpp"
+#include "core/regex/regex.hpp"
 #include "core/value/value.hpp"
 
 namespace berth {
@@ -59,9 +60,10 @@ class Loader {
     void use_variables(Variables* variables) noexcept { variables_ = variables; }
     Variables* variables() noexcept { return variables_; }
 
-    // Whether regular expressions are compiled to machine code (pcre_jit); decided before any is read.
-    void use_jit(bool on) noexcept { jit_ = on; }
-    bool jit() const noexcept { return jit_; }
+    // A regular expression as pcre_jit and regex_match_limit want it, which are read before any is compiled.
+    Result<Regex> compile_regex(std::string_view pattern, Regex::Options options = {}) const;
+    void use_jit(bool on) noexcept { regex_jit_ = on; }
+    void limit_regex(const Regex::Limits& limits) noexcept { regex_limits_ = limits; }
 
     // Where the directive being applied stands; for checks made in Conf::finish, the block.
     const Node* current() const noexcept { return current_; }
@@ -81,7 +83,8 @@ class Loader {
     Block* block_ = nullptr;
     Variables* variables_ = nullptr;
     const Node* current_ = nullptr;
-    bool jit_ = true;
+    bool regex_jit_ = true;
+    Regex::Limits regex_limits_;
 };
 
 }  // namespace berth

@@ -19,9 +19,6 @@ class Matcher {
           context_(pcre2_match_context_create(nullptr)),
           stack_(pcre2_jit_stack_create(32 * 1024, 1024 * 1024, nullptr)) {
         if (data_ == nullptr || context_ == nullptr) return;
-        pcre2_set_match_limit(context_, Regex::kMatchLimit);
-        pcre2_set_depth_limit(context_, Regex::kDepthLimit);
-        pcre2_set_heap_limit(context_, Regex::kHeapLimitKiB);
         pcre2_jit_stack_assign(context_, nullptr, stack_);
     }
     Matcher(const Matcher&) = delete;
@@ -32,8 +29,12 @@ class Matcher {
         pcre2_jit_stack_free(stack_);
     }
 
-    int run(const pcre2_code* code, std::string_view subject, std::size_t start) noexcept {
+    int run(const pcre2_code* code, const Regex::Limits& limits, std::string_view subject,
+            std::size_t start) noexcept {
         if (data_ == nullptr || context_ == nullptr) return PCRE2_ERROR_NOMEMORY;
+        pcre2_set_match_limit(context_, limits.match);
+        pcre2_set_depth_limit(context_, limits.depth);
+        pcre2_set_heap_limit(context_, limits.heap_kib);
         const auto* text = reinterpret_cast<PCRE2_SPTR>(subject.data() == nullptr ? "" : subject.data());
         return pcre2_match(code, text, subject.size(), start, 0, data_, context_);
     }
@@ -85,6 +86,7 @@ Result<Regex> Regex::compile(std::string_view pattern, Options options) {
                      "\" at offset " + std::to_string(offset));
     }
     regex.jit_ = options.jit && pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE) == 0;
+    regex.limits_ = options.limits;
     regex.groups_ = info<std::uint32_t>(regex.code_.get(), PCRE2_INFO_CAPTURECOUNT);
     regex.read_names();
     return regex;
@@ -105,7 +107,7 @@ void Regex::read_names() {
 Regex::Outcome Regex::match(std::string_view subject, Captures& captures, std::size_t start) const noexcept {
     if (subject.size() >= Captures::kUnset || start > subject.size()) return Outcome::no;
     Matcher& m = matcher();
-    const int found = m.run(code_.get(), subject, start);
+    const int found = m.run(code_.get(), limits_, subject, start);
     if (found == PCRE2_ERROR_NOMATCH) return Outcome::no;
     if (found < 0) return Outcome::limited;
 

@@ -44,20 +44,23 @@ class Captures {
 // Immutable after compile() and usable from every thread; what matching needs is reused per thread.
 class Regex {
  public:
+    // Of one match; one that would exceed them counts as not matching, and as `limited`. Depth and heap
+    // matter only without machine code.
+    struct Limits {
+        std::uint32_t match = 1'000'000;  // steps
+        std::uint32_t depth = 10'000;
+        std::uint32_t heap_kib = 4096;
+    };
     struct Options {
         bool ignore_case = false;
         bool multiline = false;
         bool jit = true;  // compiled to machine code where PCRE2 can
+        Limits limits{};
     };
     struct Name {
         std::string name;
         unsigned group;
     };
-
-    // Limits of one match; one that would exceed them counts as not matching, and as `limited`.
-    static constexpr std::uint32_t kMatchLimit = 1'000'000;
-    static constexpr std::uint32_t kDepthLimit = 10'000;
-    static constexpr std::uint32_t kHeapLimitKiB = 4096;
 
     enum class Outcome { no, yes, limited };
 
@@ -90,6 +93,7 @@ class Regex {
     std::vector<Name> names_;
     unsigned groups_ = 0;
     bool jit_ = false;
+    Limits limits_;
 };
 
 }  // namespace berth

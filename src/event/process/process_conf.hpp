@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/config/setting.hpp"
+#include "core/regex/regex.hpp"
 
 namespace berth {
 
@@ -76,6 +77,7 @@ struct ProcessConf {
     Setting<bool> master_process{true};
     Setting<std::chrono::milliseconds> timer_resolution{std::chrono::milliseconds(0)};
     Setting<bool> pcre_jit{true};
+    Setting<Regex::Limits> regex_match_limit;
     Setting<std::vector<EnvVariable>> env;
     Setting<std::vector<ThreadPoolConf>> thread_pools;
 

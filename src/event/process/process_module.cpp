@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "core/build_info.hpp"
 #include "core/config/rows.hpp"
@@ -162,6 +164,28 @@ void take_pcre_jit(Loader& loader, const Node& node, Setting<bool>& into) {
     loader.use_jit(on);
 }
 
+// What an option of regex_match_limit says, in `unit`s.
+std::optional<std::uint32_t> limit_of(std::string_view text, std::uint64_t unit) {
+    const std::optional<std::uint64_t> number = unit == 1 ? parse_unsigned(text) : parse_size(text);
+    if (!number || *number < unit || *number / unit > std::numeric_limits<std::uint32_t>::max()) return {};
+    return static_cast<std::uint32_t>(*number / unit);
+}
+
+void take_regex_match_limit(Loader& loader, const Node& node, Setting<Regex::Limits>& into) {
+    Regex::Limits limits;
+    for (const Word& word : node.args) {
+        const std::string_view text = word.text;
+        const bool depth = text.starts_with("depth=");
+        const bool heap = text.starts_with("heap=");
+        const std::string_view value = depth || heap ? text.substr(text.find('=') + 1) : text;
+        const std::optional<std::uint32_t> limit = limit_of(value, heap ? 1024 : 1);
+        if (!limit) return wrong(loader, node, word, "NUMBER, depth=NUMBER, or heap=SIZE of at least 1k");
+        (depth ? limits.depth : heap ? limits.heap_kib : limits.match) = *limit;
+    }
+    into.set(limits);
+    loader.limit_regex(limits);
+}
+
 // Debian's nginx.conf includes such lines, so they are no error.
 void take_load_module(Loader& loader, const Node& node, ProcessConf&) {
     const std::string& path = node.args[0].text;
@@ -290,6 +314,11 @@ constexpr Directive directives[] = {
             "faster; off for systems that forbid memory that is both written and executed.",
             Kind::flag),
         fixed<'o', 'n'>)),
+    rows::early(rows::custom<&C::regex_match_limit, take_regex_match_limit>(
+        "regex_match_limit", in_main, {1, 3}, "NUMBER [depth=NUMBER] [heap=SIZE]",
+        "How many steps one match of a regular expression may take, 1000000 when nothing is said: a pattern "
+        "that explodes counts as not matching, and a line in the log names it. depth (10000) and heap (4m) "
+        "limit nested matches where pcre_jit is off.")),
     rows::repeatable(rows::action<C, take_load_module>(
         "load_module", in_main, {1, 1}, "PATH",
         "Does nothing, and says so: modules are compiled in (./configure --with-…, --add-module=DIR).")),

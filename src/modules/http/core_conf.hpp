@@ -84,6 +84,7 @@ struct LocationConf {
     Setting<Milliseconds> lingering_time{30s};
     Setting<Milliseconds> lingering_timeout{5s};
     Setting<bool> reset_timedout_connection{false};
+    Setting<std::uint32_t> internal_redirect_limit{10};
     Setting<bool> tcp_nodelay{true};
     Setting<bool> tcp_nopush{false};
     Setting<bool> chunked_transfer_encoding{true};

@@ -38,6 +38,7 @@ namespace {
 
 using namespace rows;
 
+constexpr std::uint32_t kMostRedirects = 250;
 constexpr std::size_t kLargestHead = 1U
                                      << 24U;  // positions in a head are 32 bits; far more than anyone needs
 
@@ -126,6 +127,11 @@ constexpr Directive directives[] = {
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
         "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "
         "expressions (~), $hostname, or \"\" for requests without a name.")),
+    number<&LocationConf::internal_redirect_limit>("internal_redirect_limit", in_http,
+                                                   "How often a request may be sent elsewhere inside the "
+                                                   "server, and how often its URI may be rewritten, "
+                                                   "before it is taken for a cycle and answered with 500.",
+                                                   {1, kMostRedirects}),
     statement<take_internal>("internal", in_location, {0, 0}, "",
                              "Requests from outside get 404 here; only redirects inside the server arrive."),
 

@@ -8,12 +8,6 @@
 
 namespace berth::http {
 
-namespace {
-
-constexpr int kMostRewrites = 10;
-
-}  // namespace
-
 void PhaseEngine::run(Request& request) {
     for (;;) {
         Async<Verdict> work = next_handler(request);
@@ -137,7 +131,7 @@ Verdict PhaseEngine::find_config(Request& request) {
 
 Verdict PhaseEngine::post_rewrite(Request& request) {
     if (!request.uri_changed_) return Verdict::next();
-    if (++request.rewrites_ > kMostRewrites) {
+    if (++request.rewrites_ > *request.conf<LocationConf>().internal_redirect_limit) {
         request.log_at(LogLevel::error, "rewrite or internal redirection cycle while processing \"{}\"",
                        request.uri());
         return Verdict::reply(500);

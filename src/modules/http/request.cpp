@@ -14,12 +14,6 @@
 
 namespace berth::http {
 
-namespace {
-
-constexpr int kMostRedirects = 10;
-
-}  // namespace
-
 Request::Request(EventLoop& loop, Arena& arena, const Cycle& cycle, Stream& stream)
     : Scope(loop, arena, &cycle),
       VariableHost(arena),
@@ -150,7 +144,7 @@ void Request::refuse(const Server& server, const Refusal& refusal) {
 }
 
 bool Request::redirect(std::string_view uri, std::string_view args) {
-    if (++redirects_ > kMostRedirects) {
+    if (++redirects_ > *conf<LocationConf>().internal_redirect_limit) {
         log_at(LogLevel::error,
                "rewrite or internal redirection cycle while internally redirecting to \"{}\"", uri);
         return false;
@@ -169,7 +163,7 @@ bool Request::redirect(std::string_view uri, std::string_view args) {
 }
 
 bool Request::jump(const Location& named) {
-    if (++redirects_ > kMostRedirects) {
+    if (++redirects_ > *conf<LocationConf>().internal_redirect_limit) {
         log_at(LogLevel::error,
                "rewrite or internal redirection cycle while redirecting to named location \"{}\"",
                named.name);

@@ -14,8 +14,7 @@ VariableText no_match_yet(VariableHost&, std::uintptr_t) { return VariableText::
 
 std::unique_ptr<Pattern> Pattern::compile(Loader& loader, std::string_view text, const Origin& at,
                                           Regex::Options options) {
-    options.jit = loader.jit();
-    Result<Regex> regex = Regex::compile(text, options);
+    Result<Regex> regex = loader.compile_regex(text, options);
     if (regex) return std::unique_ptr<Pattern>(new Pattern(*std::move(regex), loader.variables()));
     loader.error(at, regex.error().message);
     return nullptr;

@@ -110,6 +110,18 @@ TEST(CommandLineTest, PcreJitDecidesWhereverItStands) {
     }
 }
 
+TEST(CommandLineTest, AMatchMayTakeAsManyStepsAsIsSaid) {
+    const std::string http =
+        "http { server { listen 127.0.0.1:{port}; location ~ ^/(a+)+[bc]$ { return 200 matched; } } }\n";
+    const std::string path = '/' + std::string(12, 'a');
+    Server server(http);
+    EXPECT_EQ(fetch(server.port(), path + 'b').body, "matched");
+    EXPECT_EQ(fetch(server.port(), path).status, 404);
+    Server limited(http + "regex_match_limit 100;\n");
+    EXPECT_EQ(fetch(limited.port(), path).status, 404);
+    EXPECT_TRUE(limited.wait_log("exceeded the limits of a match"));
+}
+
 TEST(CommandLineTest, UnknownOptionsAreUsageErrors) {
     const std::string program = server_program();
     const RunResult unknown = run_program({program, "--confg", "x"});

@@ -134,6 +134,17 @@ TEST(Rewrite, CyclesEnd) {
     EXPECT_TRUE(server.wait_log("rewrite or internal redirection cycle"));
 }
 
+TEST(Rewrite, TheLengthOfADetourCanBeLimited) {
+    const std::string detour =
+        "location = /a { rewrite ^ /b last; } location = /b { rewrite ^ /c last; }"
+        "location = /c { return 200 arrived; }";
+    Server enough(http("internal_redirect_limit 2; " + detour));
+    EXPECT_EQ(answer(enough, "/a"), "200 arrived");
+    Server less(http("internal_redirect_limit 1; " + detour));
+    EXPECT_EQ(fetch(less.port(), "/a").status, 500);
+    EXPECT_TRUE(less.wait_log("rewrite or internal redirection cycle"));
+}
+
 TEST(Rewrite, IsToldToTheLog) {
     Server server(http("rewrite_log on; rewrite ^/x /y; rewrite ^/no /y; location / { return 200 $uri; }"));
     EXPECT_EQ(answer(server, "/x"), "200 /y");

@@ -12,7 +12,7 @@ constexpr unsigned kGroups = 2;
 }  // namespace
 
 void take_split_path_info(Loader& loader, const Node& node, Setting<std::shared_ptr<const Regex>>& setting) {
-    Result<Regex> regex = Regex::compile(node.args[0].text);
+    Result<Regex> regex = loader.compile_regex(node.args[0].text);
     if (!regex) return loader.error(node.args[0].at, regex.error().message);
     if (regex->groups() != kGroups) {
         return loader.error(node.args[0].at,

@@ -14,7 +14,7 @@ constexpr int kFirstGood = 200;
 constexpr int kLastGood = 399;
 
 std::optional<Regex> compile(Loader& loader, const Word& word) {
-    Result<Regex> regex = Regex::compile(word.text);
+    Result<Regex> regex = loader.compile_regex(word.text);
     if (regex) return std::move(*regex);
     loader.error(word.at, regex.error().message);
     return std::nullopt;

@@ -75,6 +75,7 @@ TEST(Arena, TakesItsBlocksFromTheThreadsCache) {
 
 TEST(Arena, FreedFramesAreHandedOutAgain) {
     Arena arena;
+    while (arena.reserved() <= Arena::kBlockSize) arena.allocate(512);
     for (const std::size_t size :
          {std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{777}, std::size_t{2048}}) {
         void* frame = arena.allocate_frame(size);
@@ -86,6 +87,14 @@ TEST(Arena, FreedFramesAreHandedOutAgain) {
     const std::size_t reserved = arena.reserved();
     for (int i = 0; i < 100'000; ++i) arena.free_frame(arena.allocate_frame(512), 512);
     EXPECT_LE(arena.reserved(), reserved + Arena::kBlockSize);
+}
+
+TEST(Arena, FramesOfTheFirstBlockAreLeftBehind) {
+    Arena arena;
+    void* frame = arena.allocate_frame(64);
+    arena.free_frame(frame, 64);
+    EXPECT_NE(arena.allocate_frame(64), frame);
+    EXPECT_EQ(arena.reserved(), Arena::kBlockSize);
 }
 
 TEST(Arena, CopiesText) {

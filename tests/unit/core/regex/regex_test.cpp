@@ -73,6 +73,18 @@ TEST(Regex, ExplodingPatternsAreCutShort) {
     EXPECT_NE(deep->match(std::string(5'000'000, 'a') + "c", captures), Outcome::yes);
 }
 
+TEST(Regex, EachPatternHasItsOwnLimits) {
+    Regex::Options few;
+    few.limits.match = 100;
+    const auto limited = Regex::compile("^(a+)+$", few);
+    const auto usual = Regex::compile("^(a+)+$");
+    const std::string subject = std::string(10, 'a') + "b";
+    Captures captures;
+    EXPECT_EQ(limited->match(subject, captures), Outcome::limited);
+    EXPECT_EQ(usual->match(subject, captures), Outcome::no);
+    EXPECT_EQ(limited->match(subject, captures), Outcome::limited);
+}
+
 TEST(Regex, MatchesTheSameWithoutMachineCode) {
     const auto regex = Regex::compile("^/(\\w+)/$", {.jit = false});
     ASSERT_TRUE(regex);

@@ -84,6 +84,10 @@ TEST(RequestParser, ChecksMethods) {
     EXPECT_EQ(refusal_of("G@T / HTTP/1.1\r\n\r\n"), 400);
     EXPECT_EQ(refusal_of("\x16\x03\x01"), 400) << "a TLS hello is refused at its first byte";
     EXPECT_EQ(refusal_of(std::string(40, 'A') + " / HTTP/1.1\r\n\r\n"), 501);
+    EXPECT_EQ(refusal_of(std::string(33, 'A') + " / HTTP/1.1\r\n\r\n"), 501);
+    EXPECT_EQ(refusal_of(std::string(32, 'A') + "- / HTTP/1.1\r\n\r\n"), 501);
+    EXPECT_EQ(refusal_of(std::string(32, 'A') + "a / HTTP/1.1\r\n\r\n"), 400);
+    EXPECT_EQ(refusal_of(std::string(32, 'A') + " / HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
 }
 
 TEST(RequestParser, ChecksVersions) {

@@ -201,10 +201,12 @@ void EventLoop::run_once(Duration longest) {
     if (observer_ != nullptr) observer_->after_wait({ready_.get(), ready});
     for (std::size_t i = 0; i < ready; ++i) deliver(ready_[i]);
     const std::size_t fired = timers_.fire(now_);
-    // What was read in the first round is answered in the second, without asking the poller in between.
-    std::size_t ran = run_posted();
-    ran += run_posted();
+    const std::size_t ran = run_posted();
     if (ready + fired + ran == 0) ++counters_.empty_wakeups;
+    bury_batch();
+    if (posted_.empty()) return;
+    // What was read in the first round is answered in the second, without asking the poller in between.
+    run_posted();
     bury_batch();
 }
 

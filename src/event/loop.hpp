@@ -116,9 +116,9 @@ class EventLoop {
     void unwatch_closing(Watcher& watcher) noexcept;
     void watch_writes(Watcher& watcher) noexcept;
 
-    // Runs it later in this turn, in two rounds: what is posted in the first is run in the second, what is
-    // posted in that in the next turn, which then does not wait. Posting what is posted already changes
-    // nothing.
+    // Runs it later in this turn, in two rounds, each with its burial: what is posted in the first is run in
+    // the second, what is posted in that in the next turn, which then does not wait. Posting what is posted
+    // already changes nothing.
     void post(Task& task) noexcept {
         if (!task.posted()) posted_.push_back(task);
     }

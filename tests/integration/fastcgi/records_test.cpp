@@ -125,7 +125,7 @@ TEST(Fastcgi, VariablesSayWhereTo) {
     EXPECT_EQ(fetch(server.port(), "/?to=app").body, "body");
     EXPECT_EQ(fetch(server.port(), "/?to=" + address).body, "body");
     EXPECT_EQ(fetch(server.port(), "/?to=nowhere.invalid:1").status, 502);
-    EXPECT_TRUE(server.wait_log("is neither an upstream nor an address"));
+    EXPECT_TRUE(server.wait_log("no resolver defined to resolve nowhere.invalid"));
 }
 
 TEST(Fastcgi, WrongDirectivesAreExplained) {

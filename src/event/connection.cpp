@@ -101,7 +101,8 @@ void Connection::set_session(std::unique_ptr<Session> session) {
     session_ = session.release();
     session_->connection_ = this;
     session_->on_start();
-    if (maybe_readable()) poke();
+    // One that is not watched yet is in the end, also when on_start() has read all there was.
+    if (maybe_readable() || !watcher_.watched()) poke();
 }
 
 void Connection::after_recv(const IoResult& result) noexcept {
@@ -120,7 +121,7 @@ void Connection::after_recv(const IoResult& result) noexcept {
 void Connection::watch() noexcept {
     read_first_ = false;
     if (Result<void> watched = loop_->watch(watcher_); !watched) {
-        pool_->log()->crit("a connection was closed: {}", watched.error().message);
+        if (Log* to = log()) to->crit("a connection was closed: {}", watched.error().message);
         if (counters_ != nullptr) count(counters_->refused);
         close();
     }

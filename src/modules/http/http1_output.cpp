@@ -237,7 +237,8 @@ Flow Http1::flush() {
     set_cork(*request.conf<LocationConf>().tcp_nopush && out_.tail()->in_file());
     const std::size_t most = allowance(request.out());
     if (most == 0) return pause(request);
-    const bool ends = request.response_complete() && (!keep_alive_ || close_after_);
+    const bool closes = request.response_complete() && (!keep_alive_ || close_after_);
+    const bool ends = closes && out_.size() <= most;  // what is sent now is the last piece
     const IoResult sent = connection().send(out_, most, ends ? Then::end : Then::more);
     if (sent.failed()) {
         if (sent.error_number == EIO) {

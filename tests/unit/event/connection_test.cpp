@@ -178,6 +178,26 @@ TEST_P(ConnectionsTest, OneThatIsReadFirstIsWatchedAfterwards) {
     EXPECT_EQ(connection->recv(bytes).bytes, 6u);
 }
 
+// Reads before it is told that there is something.
+class EagerDiary final : public Diary {
+ public:
+    using Diary::Diary;
+    void on_start() override {
+        std::array<char, 64> bytes;
+        EXPECT_EQ(connection().recv(bytes).bytes, 5u);
+    }
+};
+
+TEST_P(ConnectionsTest, OneWhoseSessionReadsAtItsStartIsWatchedAfterwards) {
+    auto [connection, peer] = tcp_pair(pool_);
+    peer.say("first");
+    connection->set_session(std::make_unique<EagerDiary>(pages_));
+    turn();
+    EXPECT_EQ(pages_, Pages{});
+    peer.say("second");
+    EXPECT_TRUE(run_until([&] { return pages_ == Pages{"readable"}; }));
+}
+
 TEST_P(ConnectionsTest, TheLastBytesArriveAlthoughMoreCameThanWasRead) {
     auto [connection, peer] = tcp_pair(pool_);
     peer.say(std::string(100, 'q'));

@@ -176,7 +176,7 @@ RequestParser::Step RequestParser::before_version(std::string_view buffer) {
 
 // Exactly HTTP/DIGIT.DIGIT (RFC 9112 2.3).
 RequestParser::Step RequestParser::in_version(std::string_view buffer) {
-    if (buffer.substr(position_).starts_with(kVersion)) position_ = part_start_ + kVersion.size();
+    if (buffer.substr(part_start_).starts_with(kVersion)) position_ = part_start_ + kVersion.size();
     for (; position_ - part_start_ < kVersion.size(); ++position_) {
         if (position_ == buffer.size()) return need_more(buffer);
         const std::size_t at = position_ - part_start_;

@@ -1,5 +1,8 @@
 // How answers go out: back-pressure, broken ones, interim ones, trailers, and handlers that outlive their
 // client.
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 
 #include "tests/unit/modules/http/serving_fixture.hpp"
@@ -137,6 +140,24 @@ TEST_F(AnswersTest, ForHttp10TheEndOfTheConnectionIsTheEnd) {
     EXPECT_EQ(heard.find("chunked"), heard.npos);
     EXPECT_EQ(heard.size() - heard.find("\r\n\r\n") - 4, kPiece * kPieces);
     EXPECT_FALSE(was_reset());
+}
+
+TEST_F(AnswersTest, PiecesOfALimitedRateDoNotWaitForTheNext) {
+    const std::string body(700, 's');
+    serve("location /slow { limit_rate 4k; return 200 " + body + "; }");
+    const int fd = ask("/slow", "1.0");
+    Connection* sending = nullptr;
+    run_until([&] {
+        worker_->connections().for_each([&](Connection& each) {
+            if (each.bytes_sent() > 0) sending = &each;
+        });
+        return sending != nullptr;
+    });
+    ASSERT_NE(sending, nullptr);
+    int held_back = -1;
+    EXPECT_EQ(::ioctl(sending->fd(), SIOCOUTQNSD, &held_back), 0);
+    EXPECT_EQ(held_back, 0);
+    EXPECT_TRUE(hear_all(fd).ends_with("\r\n\r\n" + body));
 }
 
 TEST_F(AnswersTest, TheProducerWaitsForItsClient) {

@@ -101,6 +101,18 @@ TEST(RequestParser, ChecksVersions) {
     EXPECT_EQ(refusal_of("GET / \r\n"), 400);
 }
 
+TEST(RequestParser, JudgesAVersionAlikeWhereverItIsSplit) {
+    for (const char* version : {"HTTP/HTTP/1.1", "HTTP/1HTTP/1.1", "HTTP/1.HTTP/1.1"}) {
+        const std::string text = "GET / " + std::string(version) + "\r\n\r\n";
+        for (std::size_t size = 1; size < text.size(); ++size) {
+            RequestParser parser;
+            if (parser.feed(text.substr(0, size)) == Status::more) parser.feed(text);
+            EXPECT_EQ(parser.refusal().status, 400) << version << " split at " << size;
+            EXPECT_EQ(parser.head().minor_version, 1) << version << " split at " << size;
+        }
+    }
+}
+
 TEST(RequestParser, AcceptsSpacesButNoTabsBetweenParts) {
     EXPECT_EQ(Parsed("GET   /  HTTP/1.1  \r\n\r\n").status, Status::done);
     EXPECT_EQ(refusal_of("GET\t/ HTTP/1.1\r\n\r\n"), 400);

@@ -47,7 +47,14 @@ void Commands::use(Cycle& cycle) {
 void Commands::close() {
     closed_ = true;
     cycle_ = nullptr;
+    if (waited_) give_up();  // for want of a configuration; else run() comes
     for (const Asked& asked : std::exchange(waiting_, {})) server_.answer(asked.client, kEnding, false);
+}
+
+void Commands::give_up() {
+    waited_ = false;
+    work_.reset();
+    server_.answer(asked_.client, kEnding, false);
 }
 
 void Commands::go_on() {
@@ -87,10 +94,7 @@ void Commands::settle(CommandAnswer given) {
 void Commands::run() {
     thread_.join();
     waited_ = true;
-    if (closed_) {
-        work_.reset();
-        return server_.answer(asked_.client, kEnding, false);
-    }
+    if (closed_) return give_up();
     if (cycle_ != nullptr) finish();
     go_on();
 }

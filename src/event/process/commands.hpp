@@ -43,6 +43,7 @@ class Commands final : private RemoteTask {
     void go_on();
     void begin();
     void finish();
+    void give_up();
     void settle(CommandAnswer answer);
 
     EventLoop& loop_;

@@ -68,10 +68,13 @@ Result<void> StateFile::prepare(std::string_view text) {
     // One that was left behind, by whomever, is not written through.
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("unlink", path, errno);
     struct stat before {};
-    const mode_t mode = ::stat(path_.c_str(), &before) == 0 ? before.st_mode & 0777U : 0644U;
+    const bool replaces = ::stat(path_.c_str(), &before) == 0;
+    const mode_t mode = replaces ? before.st_mode & 0777U : 0644U;
     const FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd) return system_error("open", path, errno);
     prepared_ = true;
+    // The umask is for new files only.
+    if (replaces && ::fchmod(fd.get(), mode) != 0) return system_error("fchmod", path, errno);
     if (Result<void> written = write_all(fd.get(), text, path); !written) return written;
     if (::fsync(fd.get()) != 0) return system_error("fsync", path, errno);
     return {};

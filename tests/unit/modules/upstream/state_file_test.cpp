@@ -105,6 +105,19 @@ TEST_F(StateFileTest, OnlyACommittedTextIsSeen) {
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << "it keeps its mode";
 }
 
+TEST_F(StateFileTest, WhoMayReadTheFileMayReadTheNext) {
+    std::ofstream(path_) << "before";
+    ASSERT_EQ(::chmod(path_.c_str(), 0664), 0);
+    const mode_t before = ::umask(077);
+    StateFile file(path_);
+    EXPECT_TRUE(file.prepare("after"));
+    ::umask(before);
+    EXPECT_TRUE(file.commit());
+    struct stat now {};
+    ASSERT_EQ(::stat(path_.c_str(), &now), 0);
+    EXPECT_EQ(now.st_mode & 0777U, 0664U);
+}
+
 TEST_F(StateFileTest, WhatLiesInTheWayIsNotWrittenThrough) {
     const std::string precious = folder_ + "/precious";
     std::ofstream(precious) << "precious";

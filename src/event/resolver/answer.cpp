@@ -20,6 +20,7 @@ constexpr std::size_t kLongestName = 253;
 constexpr std::size_t kLongestLabel = 63;
 constexpr std::uint16_t kInternet = 1;
 constexpr std::size_t kServiceFixed = 6;
+constexpr std::uint16_t kRcode = 0xf;
 
 // Goes through a message, and never beyond its end.
 class Reader {
@@ -145,10 +146,14 @@ bool is_host_name(std::string_view name) noexcept {
 Result<DnsRecords> parse_dns_message(std::string_view message, RecordType type, std::size_t most) {
     if (message.size() > std::numeric_limits<std::uint16_t>::max()) return malformed();
     Reader reader(message);
-    const bool begun = reader.skip(4);
+    // An RCODE that c-ares knows is an error of its own; with any other, that there are no records says
+    // nothing.
+    const auto id = reader.u16();
+    const auto flags = reader.u16();
     const auto questions = reader.u16();
     const auto answers = reader.u16();
-    if (!begun || !questions || !answers || !reader.skip(kHeader - 8)) return malformed();
+    if (!id || !flags || !questions || !answers || !reader.skip(kHeader - 8)) return malformed();
+    if ((*flags & kRcode) != 0) return Error("DNS answer with an error");
     for (unsigned i = 0; i < *questions; ++i) {
         if (!reader.name() || !reader.skip(4)) return malformed();
     }

@@ -69,7 +69,7 @@ Resolver::Wait Resolver::look_up(Lookup kind, std::string_view name, Duration ti
     if (!is_host_name(name)) return Wait(*this, nullptr, timeout, DnsResult::not_found);
     Entry* entry = entry_of({kind, ascii::lowercase(name)});
     if (entry == nullptr) return Wait(*this, nullptr, timeout, DnsResult::failed);
-    entry->used = ++uses_;
+    by_use_.push_back(*entry);
     if (entry->pending > 0) {
         add(counters_.joined);
     } else if (loop_.now() < entry->valid_until) {
@@ -89,15 +89,12 @@ Resolver::Entry* Resolver::entry_of(const Key& key) {
 
 // Forgets the name that was not asked for longest; false when all are being asked for.
 bool Resolver::make_room() {
-    auto oldest = entries_.end();
-    for (auto each = entries_.begin(); each != entries_.end(); ++each) {
-        const Entry& entry = *each->second;
+    for (const Entry& entry : by_use_) {
         if (entry.pins > 0 || entry.pending > 0) continue;
-        if (oldest == entries_.end() || entry.used < oldest->second->used) oldest = each;
+        entries_.erase(entries_.find(entry.key));
+        return true;
     }
-    if (oldest == entries_.end()) return false;
-    entries_.erase(oldest);
-    return true;
+    return false;
 }
 
 Resolver::Wait::Wait(Resolver& resolver, Entry* entry, Duration timeout, DnsResult otherwise) noexcept
@@ -257,6 +254,8 @@ void Resolver::settle(Entry& entry) {
         entry.good = std::move(entry.coming);
         entry.good_until = now + valid_for(entry) + options_.stale;
     }
+    // What was before a name was gone does not come back when DNS fails later.
+    if (entry.result == DnsResult::not_found) entry.good_until = now;
     entry.valid_until = now + valid_for(entry);
     while (Task* waiter = entry.waiters.pop_front()) loop_.post(*waiter);
 }

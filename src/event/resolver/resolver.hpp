@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/memory/intrusive_list.hpp"
 #include "core/result.hpp"
 #include "event/async/awaiters.hpp"
 #include "event/resolver/answer.hpp"
@@ -40,13 +41,32 @@ class Resolver {
     // At once if it is known. Not an IP address; what is no host name is not found.
     Wait look_up(Lookup kind, std::string_view name, Duration timeout);
 
+    // By who asked: so many addresses were more than it may have of one name.
+    void count_dropped(std::size_t addresses) noexcept { counters_.dropped += addresses; }
+
     std::size_t names() const noexcept { return entries_.size(); }
     const ResolverOptions& options() const noexcept { return options_; }
 
  private:
-    struct Entry;
     struct Question;
     using Key = std::pair<Lookup, std::string>;
+    // One name, and everybody who waits for it.
+    struct Entry {
+        Entry(Resolver& owner, Key its_key) : resolver(owner), key(std::move(its_key)) {}
+
+        Resolver& resolver;
+        Key key;
+        ListHook by_use;
+        TaskList waiters;
+        unsigned pins = 0;                     // those who have still to read it
+        unsigned pending = 0;                  // questions under way
+        DnsResult result = DnsResult::failed;  // of the last lookup
+        DnsAnswer good;                        // the last that had something
+        TimePoint good_until = TimePoint::min();
+        TimePoint valid_until = TimePoint::min();
+        DnsAnswer coming;  // what the questions under way have brought
+        DnsResult worst = DnsResult::found;
+    };
 
     Resolver(EventLoop& loop, const ResolverOptions& options, ResolverCounters& counters);
     Entry* entry_of(const Key& key);
@@ -66,28 +86,10 @@ class Resolver {
     ResolverOptions options_;
     ResolverCounters& counters_;
     std::multimap<std::string, Address, std::less<>> hosts_;
+    IntrusiveList<Entry, &Entry::by_use> by_use_;  // that not asked for longest first
     std::map<Key, std::unique_ptr<Entry>> entries_;
     std::vector<std::unique_ptr<DnsChannel>> channels_;  // one for each server
     std::size_t next_channel_ = 0;
-    std::uint64_t uses_ = 0;
-};
-
-// One name, and everybody who waits for it.
-struct Resolver::Entry {
-    Entry(Resolver& owner, Key its_key) : resolver(owner), key(std::move(its_key)) {}
-
-    Resolver& resolver;
-    Key key;
-    TaskList waiters;
-    unsigned pins = 0;     // those who have still to read it
-    unsigned pending = 0;  // questions under way
-    std::uint64_t used = 0;
-    DnsResult result = DnsResult::failed;  // of the last lookup
-    DnsAnswer good;                        // the last that had something
-    TimePoint good_until = TimePoint::min();
-    TimePoint valid_until = TimePoint::min();
-    DnsAnswer coming;  // what the questions under way have brought
-    DnsResult worst = DnsResult::found;
 };
 
 class Resolver::Wait : public Waiter {

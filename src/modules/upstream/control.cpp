@@ -327,10 +327,19 @@ CommandAnswer done(const Plan& plan) {
     plan.upstream->group().count_command(true);
     std::string names = plan.server.name;
     for (const std::size_t index : plan.whom) names += (names.empty() ? "" : ", ") + plan.peers[index].name;
+    // The state file says of a name only that it is looked up, nothing of the addresses it has now.
+    const std::vector<Server>& lines = plan.upstream->servers;
+    const auto is_found = [&](std::size_t index) {
+        const std::uint32_t line = plan.peers[index].line;
+        return line < lines.size() && lines[line].resolve;
+    };
     const std::string& state = plan.upstream->state_path;
+    std::string until = state.empty() ? "until the next reload" : "kept in " + state;
+    if (std::ranges::any_of(plan.whom, is_found)) {
+        until = "until the next reload, or until its name has other addresses";
+    }
     std::string text =
-        fmt::format("upstream \"{}\": {} {}, {}", plan.upstream->name(), names, plan.written->done,
-                    state.empty() ? "until the next reload" : "kept in " + state);
+        fmt::format("upstream \"{}\": {} {}, {}", plan.upstream->name(), names, plan.written->done, until);
     return {text + outcome(plan), true, true, nullptr};
 }
 

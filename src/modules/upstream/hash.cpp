@@ -134,6 +134,8 @@ class ConsistentHash final : public Balancer {
         std::uint32_t server;
     };
     static constexpr std::uint32_t kPointsPerWeight = 160;
+    // Of all servers; where there is more (a service record's weight may be 65535), the shares stay.
+    static constexpr std::uint64_t kMostWeight = 4096;
 
     std::uint32_t position_of(std::uint32_t hash) const {
         const auto at = std::ranges::lower_bound(points_, hash, {}, &Point::hash);
@@ -144,10 +146,14 @@ class ConsistentHash final : public Balancer {
         version_ = roster.version;
         points_.clear();
         servers_.clear();
+        std::uint64_t total = 0;
+        for (const Member& member : roster.all()) total += member.parameters.weight;
         for (const Member& member : roster.all()) {
             if (member.parameters.backup) continue;
             servers_.emplace_back(member.server_name);
-            add_points(servers_.back(), member.parameters.weight);
+            std::uint64_t weight = member.parameters.weight;
+            if (total > kMostWeight) weight = std::max<std::uint64_t>(weight * kMostWeight / total, 1);
+            add_points(servers_.back(), static_cast<std::uint32_t>(weight));
         }
         std::ranges::sort(points_, [](const Point& a, const Point& b) {
             return a.hash != b.hash ? a.hash < b.hash : a.server < b.server;

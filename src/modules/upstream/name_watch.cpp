@@ -91,7 +91,8 @@ Async<void> NameWatch::look_up(Scope& scope, Line* line) {
 }
 
 // RFC 2782: every record's host is looked up, too. The lowest priority's are the servers, the others are
-// backups. A weight of 0 is as little as there is.
+// backups. A weight of 0 is as little as there is. All together have no more addresses than one name may
+// have.
 Async<void> NameWatch::look_up_service(Scope& scope, Line* line, Found* found) {
     const Duration timeout = upstream_.resolver_timeout;
     DnsAnswer records = co_await resolver_->look_up(Lookup::service, line->server.host, timeout);
@@ -105,6 +106,10 @@ Async<void> NameWatch::look_up_service(Scope& scope, Line* line, Found* found) {
         found->incomplete |= failed || answer.incomplete;
         if (answer.result == DnsResult::found) found->ttl = std::min(found->ttl, Duration(answer.ttl));
         for (Address& address : answer.addresses) {
+            if (found->peers.size() >= resolver_->options().addresses) {
+                resolver_->count_dropped(1);
+                continue;
+            }
             address.set_port(record.port);
             const std::uint32_t weight = std::max<std::uint32_t>(record.weight, 1);
             found->peers.emplace_back(std::move(address), weight, record.priority != first);

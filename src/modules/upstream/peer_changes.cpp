@@ -1,5 +1,6 @@
 // What changes an upstream's peers while the server runs: names that resolve anew, and commands.
 #include <algorithm>
+#include <utility>
 
 #include "modules/upstream/health.hpp"
 #include "modules/upstream/peer_group.hpp"
@@ -24,19 +25,28 @@ Server at_address(const Server& line, const FoundPeer& found) {
     return server;
 }
 
-void take_weight(Member& member, const FoundPeer& found) {
-    if (found.weight == 0) return;
-    member.parameters.backup = found.backup;
-    if (found.weight == member.parameters.weight) return;
+// True when something is different now; `backup` is what the server line says.
+bool take_weight(Member& member, const FoundPeer& found, bool backup) {
+    if (found.weight == 0) return false;
+    const bool moved =
+        std::exchange(member.parameters.backup, found.backup || backup) != (found.backup || backup);
+    if (found.weight == member.parameters.weight) return moved;
     member.parameters.weight = found.weight;
     member.effective_weight = found.weight;
     member.current_weight = 0;
+    return true;
 }
 
 }  // namespace
 
+bool PeerGroup::has_room() const noexcept {
+    return zone_->slab().stats().used_bytes + zone_->size() / kReserved <= zone_->size();
+}
+
 bool PeerGroup::append_missing(std::uint32_t server, std::span<const FoundPeer> found, std::uint64_t now) {
     bool all = true;
+    bool changed = false;
+    const bool runs = now != 0;  // else this is the next configuration's roster
     for (const FoundPeer& each : found) {
         const std::string name = each.address.to_text();
         const auto members = roster_->all();
@@ -44,12 +54,15 @@ bool PeerGroup::append_missing(std::uint32_t server, std::span<const FoundPeer> 
             return member.server == server && member.peer->name == name;
         });
         if (known != members.end()) {
-            take_weight(*known, each);
-            known->parameters.backup |= servers_[server].parameters.backup;
-        } else if (!append(each.address, at_address(servers_[server], each), server, now)) {
+            changed |= take_weight(*known, each, servers_[server].parameters.backup);
+        } else if ((!runs || has_room()) &&
+                   append(each.address, at_address(servers_[server], each), server, now)) {
+            changed = true;
+        } else {
             all = false;
         }
     }
+    if (changed) roster_->version = ++shared_->last_id;
     return all;
 }
 
@@ -67,8 +80,8 @@ Result<void> PeerGroup::set_addresses(std::uint32_t server, std::span<const Foun
         if (std::ranges::find(names, member.peer->name) != names.end()) continue;
         member.peer->epoch.fetch_add(1, std::memory_order_relaxed);
         erase(i - 1);
+        roster_->version = ++shared_->last_id;
     }
-    roster_->version = ++shared_->last_id;
     sweep_peers();
     if (!fits && !append_missing(server, found, now)) return full();
     return {};
@@ -82,10 +95,7 @@ Result<void> PeerGroup::add_peer(const Address& address, const Parameters& param
     server.route = route;
     const Lock held = lock();
     if (named(server.name) != nullptr) return Error("server \"" + server.name + "\" is there already");
-    // The rest is for workers that are replaced, and for the next configuration's roster.
-    const Slab::Stats stats = zone_->slab().stats();
-    if (stats.used_bytes + zone_->size() / kReserved > zone_->size()) return full();
-    if (!append(address, server, Member::kAdded, now)) return full();
+    if (!has_room() || !append(address, server, Member::kAdded, now)) return full();
     if (parameters.off()) roster_->members[roster_->count - 1].ordered = now;
     roster_->version = ++shared_->last_id;
     return {};

@@ -47,9 +47,12 @@ PeerGroup::Lock::Lock(PeerGroup& group) noexcept : guard_(group.zone_->lock()) {
     if (guard_.recovered()) group.recount();
 }
 
-// Of all groups in the zone: the dead holder may have been busy with any.
+// Of all groups in the zone: the dead holder may have been busy with any, and had no time to say so.
 void PeerGroup::recount() noexcept {
     for (SharedGroup* group = zone_->root<Directory>()->groups; group != nullptr; group = group->next) {
+        for (Roster* roster = group->rosters; roster != nullptr; roster = roster->next) {
+            roster->version = ++group->last_id;
+        }
         for (PeerState* peer = group->peers; peer != nullptr; peer = peer->next) {
             peer->active = 0;
             for (const Column* column = group->columns; column != nullptr; column = column->next) {

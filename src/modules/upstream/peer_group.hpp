@@ -242,6 +242,9 @@ class PeerGroup {
     static SharedGroup* find_or_make_group(Zone& zone, std::string_view name);
     PeerState* find_or_make_peer(const Address& address);
     bool append(const Address& address, const Server& server, std::uint32_t line, std::uint64_t now);
+    // Whether more may be added while it runs: the rest of the zone is for workers that are replaced, and for
+    // the next configuration's roster.
+    bool has_room() const noexcept;
     bool append_missing(std::uint32_t server, std::span<const FoundPeer> found, std::uint64_t now);
     bool fill();
     bool make_names();

@@ -18,6 +18,8 @@ namespace berth::upstream {
 namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
+constexpr Milliseconds kLongest = 365 * 24h;
+constexpr Milliseconds kLongestPatience = 1h;
 constexpr std::uint64_t kMostAddresses = 4096;
 constexpr std::uint64_t kMostNames = 1000000;
 constexpr std::string_view kDirective = "resolver";
@@ -39,12 +41,37 @@ void read_count(Loader& loader, const Option& option, std::uint64_t most, std::s
     into = static_cast<std::size_t>(*count);
 }
 
+// A time that may be as short as `least` and as long as `most`.
+struct TimeOption {
+    std::string_view name;
+    Milliseconds ResolverOptions::*into;
+    Milliseconds least;
+    Milliseconds most;
+};
+constexpr TimeOption kTimes[] = {
+    {"valid", &ResolverOptions::valid, 0ms, kLongest},
+    {"stale", &ResolverOptions::stale, 0ms, kLongest},
+    {"min_valid", &ResolverOptions::shortest, 1ms, kLongest},
+    {"max_valid", &ResolverOptions::longest, 1ms, kLongest},
+    {"failure", &ResolverOptions::failure, 1ms, kLongest},
+    {"timeout", &ResolverOptions::patience, 1ms, kLongestPatience},
+};
+
+void read_limited_time(Loader& loader, const Option& option, const TimeOption& time,
+                       ResolverOptions& options) {
+    Milliseconds& into = options.*time.into;
+    if (!read_time(loader, option, kDirective, into)) return;
+    if (into >= time.least && into <= time.most) return;
+    const std::string most = time.most == kLongest ? "365d" : "1h";
+    invalid_option(loader, option, kDirective,
+                   "a time of up to " + most + (time.least.count() > 0 ? ", but not 0," : ""));
+}
+
 void read_option(Loader& loader, const Option& option, ResolverConf& conf) {
     ResolverOptions& options = conf.options;
-    if (option.name == "valid") {
-        read_time(loader, option, kDirective, options.valid);
-    } else if (option.name == "stale") {
-        read_time(loader, option, kDirective, options.stale);
+    const auto* time = std::ranges::find(kTimes, option.name, &TimeOption::name);
+    if (time != std::end(kTimes)) {
+        read_limited_time(loader, option, *time, options);
     } else if (option.name == "ipv4") {
         read_switch(loader, option, options.ipv4);
     } else if (option.name == "ipv6") {
@@ -57,7 +84,8 @@ void read_option(Loader& loader, const Option& option, ResolverConf& conf) {
         conf.zone = option.value;
     } else {
         unknown_option(loader, option, kDirective,
-                       {"valid", "ipv4", "ipv6", "status_zone", "stale", "addresses", "names"});
+                       {"valid", "min_valid", "max_valid", "ipv4", "ipv6", "status_zone", "stale", "failure",
+                        "timeout", "addresses", "names"});
     }
 }
 
@@ -111,6 +139,11 @@ const ResolverConf* Resolvers::read(Loader& loader, const Node& node) {
     }
     if (!conf->options.ipv4 && !conf->options.ipv6) {
         loader.error(node.at, "\"ipv4\" and \"ipv6\" cannot both be \"off\"", "one of them is needed");
+        return nullptr;
+    }
+    if (conf->options.shortest > conf->options.longest) {
+        loader.error(node.at, "\"min_valid\" is longer than \"max_valid\"",
+                     "they are 1s and 5m where nothing is said");
         return nullptr;
     }
     if (conf->zone.empty()) conf->zone = conf->text;

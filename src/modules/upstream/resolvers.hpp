@@ -23,13 +23,14 @@ inline constexpr Milliseconds kResolverTimeout = 30s;
 
 // For the rows, wherever they stand.
 inline constexpr std::string_view kResolverUsage =
-    "ADDRESS[:PORT]… | system [valid=TIME] [ipv4=on|off] [ipv6=on|off] [status_zone=NAME] [stale=TIME] "
-    "[addresses=N] [names=N]";
+    "ADDRESS[:PORT]… | system [valid=TIME] [min_valid=TIME] [max_valid=TIME] [ipv4=on|off] [ipv6=on|off] "
+    "[status_zone=NAME] [stale=TIME] [failure=TIME] [timeout=TIME] [addresses=N] [names=N]";
 inline constexpr std::string_view kResolverHelp =
     "Who is asked for names while the server runs: DNS servers, in turn, or those of /etc/resolv.conf (and "
-    "/etc/hosts) with the word system. Answers hold as long as their TTL says (1s to 5m), or valid; old ones "
-    "are used for stale (1h) while DNS fails. No more addresses of a name (64) and no more names (1024) are "
-    "kept than that.";
+    "/etc/hosts) with the word system. Answers hold as long as their TTL says, from min_valid (1s) to "
+    "max_valid (5m), or for valid; failures for failure (2s). Old answers are used for stale (1h) while DNS "
+    "fails. A server that does not answer within timeout (1500ms) makes the next one be asked. No more "
+    "addresses of a name (64) and no more names (1024) are kept than that.";
 inline constexpr std::string_view kResolverTimeoutHelp = "How long a request waits for a name.";
 
 // One `resolver`, however often it is written so.

@@ -48,7 +48,11 @@ int find_target(Request& request, std::string_view text, std::uint16_t default_p
 Async<int> UpstreamExchange::resolve(Request& request) {
     const auto& conf = request.conf<HttpResolverConf>();
     Resolver* resolver = upstream::find_resolver(request.cycle(), **conf.resolver);
-    if (resolver == nullptr) co_return kInternal;
+    if (resolver == nullptr) {
+        request.log_at(LogLevel::alert, "{} could not be resolved: this process has no resolver",
+                       target_.host);
+        co_return kInternal;
+    }
     const Duration timeout = *conf.timeout;
     DnsAnswer answer = co_await resolver->look_up(Lookup::address, target_.host, timeout);
     if (answer.result != DnsResult::found) {

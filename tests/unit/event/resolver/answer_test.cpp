@@ -121,6 +121,13 @@ TEST(DnsAnswer, NoiseDoesNoHarm) {
     }
 }
 
+TEST(DnsAnswer, AnErrorIsNoAnswerWithoutRecords) {
+    std::string said = message(0, "");
+    EXPECT_TRUE(parse_dns_message(said, RecordType::a, 9).ok());
+    said[3] = static_cast<char>(0x89);  // NOTAUTH, which c-ares takes for success
+    EXPECT_FALSE(parse_dns_message(said, RecordType::a, 9).ok());
+}
+
 TEST(DnsAnswer, HostNames) {
     for (const char* good : {"a", "a.b", "a.b.", "_http._tcp.x-1.de", "xn--bcher-kva.example"}) {
         EXPECT_TRUE(is_host_name(good)) << good;

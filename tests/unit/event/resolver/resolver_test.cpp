@@ -240,6 +240,11 @@ TEST_P(ResolverTest, OldAnswersWhileDnsFailsButNotWhenTheNameIsGone) {
     answer = look_up("a.test");
     EXPECT_EQ(answer.result, DnsResult::not_found);
     EXPECT_FALSE(answer.usable());
+    server_.behave("a.test", Manner::fails);
+    pass(150ms);
+    answer = look_up("a.test");
+    EXPECT_EQ(answer.result, DnsResult::server_failure);
+    EXPECT_FALSE(answer.usable()) << "what was gone does not come back";
 }
 
 TEST_P(ResolverTest, HalfAnAnswerIsOneButNotForLong) {

@@ -87,6 +87,15 @@ TEST_F(BalancersTest, WithoutAKeyThereAreTurns) {
     EXPECT_EQ(ask_all({"", "", "", ""}), (std::vector{1, 2, 3, 1}));
 }
 
+// As service records may have them.
+TEST_F(BalancersTest, ConsistentHashWithLargeWeights) {
+    serve("hash $a consistent; server 10.0.0.1:80 weight=65535; server 10.0.0.2:80 weight=65535;");
+    std::map<int, int> shares;
+    for (int key = 0; key < 400; ++key) ++shares[ask(std::to_string(key).c_str())];
+    EXPECT_GT(shares[1], 120);
+    EXPECT_GT(shares[2], 120);
+}
+
 TEST_F(BalancersTest, ConsistentHashIsKetama) {
     serve(std::string("hash $a consistent; ") + kThree);
     EXPECT_EQ(ask_all(keys_), (std::vector{2, 3, 1, 1, 3, 1, 2, 1}));

@@ -324,6 +324,16 @@ TEST_F(UpstreamStateTest, KeepsLinesAsWrittenUntilTheirPeersDiffer) {
     EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
 }
 
+TEST_F(UpstreamStateTest, TheAddressesOfANameAreNotKept) {
+    serve("state " + path_ + "; server a.test resolve; server 10.0.0.2;");
+    const std::vector<FoundPeer> found = {*Address::parse("10.0.0.1:80")};
+    ASSERT_TRUE(group().set_addresses(0, found, worker().now()).ok());
+    EXPECT_EQ(done("down u 10.0.0.1"),
+              "upstream \"u\": 10.0.0.1:80 is down, until the next reload, or until its name has other "
+              "addresses");
+    EXPECT_EQ(done("down u 10.0.0.2").find("upstream \"u\": 10.0.0.2:80 is down, kept in " + path_), 0U);
+}
+
 TEST_F(UpstreamStateTest, WhatCannotBeWrittenIsNotDone) {
     serve("state " + path_ + "; server 10.0.0.1; server 10.0.0.2;");
     done("set u 10.0.0.1 weight=2");

@@ -150,6 +150,16 @@ TEST_F(NameWatchTest, ServicesHavePortsWeightsAndBackups) {
     EXPECT_EQ(peers().size(), 3U);
 }
 
+TEST_F(NameWatchTest, AServiceHasNoMoreAddressesThanAName) {
+    options_.options.addresses = 3;
+    dns_.set("x.test", {"10.0.0.1", "10.0.0.2"});
+    dns_.set("y.test", {"10.0.0.3", "10.0.0.4"});
+    dns_.set_services("_http._tcp.a.test", {{1, 1, 80, "x.test"}, {1, 1, 80, "y.test"}});
+    watch({named("_http._tcp.a.test", "http")});
+    ASSERT_TRUE(run_until([&] { return counters_.dropped > 0; }));
+    ASSERT_TRUE(become({"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"}));
+}
+
 TEST_F(NameWatchTest, OneOfAllLooksUpUntilItIsGone) {
     prepare({named("a.test")});
     std::atomic<std::uint64_t> other = 7;

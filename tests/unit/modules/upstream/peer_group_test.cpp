@@ -247,6 +247,65 @@ TEST_F(PeerGroupTest, NewAddressesOfAName) {
     EXPECT_FALSE(group().set_addresses(7, now, worker().now()).ok());
 }
 
+// Who keeps something made from a roster (a hash ring) makes it anew when there is a reason, and only then.
+TEST_F(PeerGroupTest, TheSameAddressesAreNoChange) {
+    start(servers({1, 1}));
+    std::vector<FoundPeer> now = {{*Address::parse("10.0.0.1:80"), 3}, {*Address::parse("10.0.0.5:80"), 3}};
+    ASSERT_TRUE(group().set_addresses(0, now, worker().now()).ok());
+    const std::uint64_t version = group().version();
+    ASSERT_TRUE(group().set_addresses(0, now, worker().now()).ok());
+    EXPECT_EQ(group().version(), version);
+    now[0].weight = 4;
+    ASSERT_TRUE(group().set_addresses(0, now, worker().now()).ok());
+    EXPECT_GT(group().version(), version);
+}
+
+TEST_F(PeerGroupTest, ADeathInTheMiddleIsAReasonToLookAgain) {
+    start(servers({1, 1}));
+    const std::uint64_t version = group().version();
+    Shared& shared = shared_page();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const PeerGroup::Lock held = group().lock();
+        group().roster().members[0].parameters.weight = 7;  // killed before it said so
+        shared.step = 1;
+        ::pause();
+    }
+    ASSERT_TRUE(reaches(shared.step, 1));
+    kill_and_wait(child);
+    EXPECT_GT(group().version(), version);
+    ::munmap(&shared, 4096);
+}
+
+TEST_F(PeerGroupTest, NamesLeaveRoomForWorkersAndTheNextGeneration) {
+    std::vector<Server> all = servers({1, 1});
+    all[0].name = "a.test";
+    all[0].resolve = true;
+    all[0].addresses.clear();
+    start(all);
+    const auto many = [](int network) {
+        std::vector<FoundPeer> found;
+        for (int i = 0; i < 200; ++i) {
+            found.emplace_back(
+                *Address::parse("10." + std::to_string(network) + ".0." + std::to_string(i) + ":80"));
+        }
+        return found;
+    };
+    EXPECT_FALSE(group().set_addresses(0, many(1), worker().now()).ok());
+    const std::uint32_t fitting = group().roster().count;
+    EXPECT_GE(fitting, 10U);
+    EXPECT_FALSE(group().set_addresses(0, many(2), worker().now()).ok());
+    EXPECT_GE(group().roster().count + 2, fitting) << "others take the place of those that are gone";
+    Result<std::unique_ptr<PeerGroup>> next =
+        PeerGroup::create(*open_zone("upstream test/u", 0, ZoneSize::at_least), "test/u", 2, all);
+    ASSERT_TRUE(next.ok());
+    EXPECT_EQ((*next)->roster().count, group().roster().count) << "which has them all";
+    for (int i = 0; i < 16; ++i) {
+        EXPECT_TRUE(group().attach(owner()).ok()) << i;
+        EXPECT_TRUE((*next)->attach(owner()).ok()) << i;
+    }
+}
+
 TEST_F(PeerGroupTest, AZoneThatIsTooSmallSaysSo) {
     std::vector<Server> many;
     for (int i = 0; i < 200; ++i) many.push_back(server("10.0.1." + std::to_string(i) + ":80"));

@@ -192,7 +192,8 @@ TEST_F(UpstreamConfTest, Resolver) {
         return resolvers.read(protocol_.loader, protocol_.node("resolver " + words + ";"));
     };
     const ResolverConf* one = conf(
-        "127.0.0.1 [::1]:5353 10.0.0.1:53 valid=30s ipv6=off stale=5m addresses=7 names=9 status_zone=dns");
+        "127.0.0.1 [::1]:5353 10.0.0.1:53 valid=30s ipv6=off stale=5m addresses=7 names=9 status_zone=dns "
+        "min_valid=2s max_valid=1h failure=1s timeout=300ms");
     ASSERT_NE(one, nullptr);
     ASSERT_EQ(one->options.servers.size(), 3U);
     EXPECT_EQ(one->options.servers[0].to_text(), "127.0.0.1:53");
@@ -203,6 +204,10 @@ TEST_F(UpstreamConfTest, Resolver) {
     EXPECT_FALSE(one->options.ipv6);
     EXPECT_EQ(one->options.addresses, 7U);
     EXPECT_EQ(one->options.names, 9U);
+    EXPECT_EQ(one->options.shortest, 2s);
+    EXPECT_EQ(one->options.longest, 1h);
+    EXPECT_EQ(one->options.failure, 1s);
+    EXPECT_EQ(one->options.patience, 300ms);
     EXPECT_EQ(one->zone, "dns");
     const ResolverConf* system = conf("system");
     ASSERT_NE(system, nullptr);
@@ -236,6 +241,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "invalid value \"ipv6=no\" in \"resolver\" (ipv6=on or off is expected)\n"},
         Mistake{"resolver 127.0.0.1 addresses=0;",
                 "invalid value \"addresses=0\" in \"resolver\" (a number from 1 to 4096 is expected)\n"},
+        Mistake{"resolver 127.0.0.1 min_valid=10m;",
+                "\"min_valid\" is longer than \"max_valid\" (they are 1s and 5m where nothing is said)\n"},
+        Mistake{
+            "resolver 127.0.0.1 failure=0;",
+            "invalid value \"failure=0\" in \"resolver\" (a time of up to 365d, but not 0, is expected)\n"},
+        Mistake{
+            "resolver 127.0.0.1 timeout=2h;",
+            "invalid value \"timeout=2h\" in \"resolver\" (a time of up to 1h, but not 0, is expected)\n"},
+        Mistake{"resolver 127.0.0.1 valid=400d;",
+                "invalid value \"valid=400d\" in \"resolver\" (a time of up to 365d is expected)\n"},
         Mistake{"resolver 127.0.0.1 valdi=5s;",
                 "unknown parameter \"valdi\" in \"resolver\" (did you mean \"valid\"?)\n"},
         Mistake{"resolver unix:/x;",

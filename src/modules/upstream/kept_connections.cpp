@@ -29,7 +29,12 @@ void KeptConnection::close() noexcept {
 void KeptConnection::on_readable() {
     char byte = 0;
     const IoResult result = connection().recv({&byte, 1});
-    if (!result.would_block()) close();
+    if (result.would_block()) return;
+    if (result.ok() && connection().log() != nullptr) {
+        connection().log()->at(LogLevel::warn, &connection(),
+                               "an unused connection is closed: the server sent bytes nobody had asked for");
+    }
+    close();
 }
 
 KeptConnections::~KeptConnections() {

@@ -25,7 +25,7 @@ Async<Verdict> UpstreamExchange::tunnel(Request& request) {
     if (sender_.start(carry_up(request), Continuation::to<&Event::set>(up_ended_))) up_ended_.set();
     while (!request.gone()) {
         if (!request.drained()) co_await request.writable();
-        in_.release();  // an idle tunnel has no buffer
+        in_.release();  // an idle tunnel has no buffer but that of its head
         if (connection_ == nullptr) break;
         Wake wake = co_await connection_->readable(idle);
         if (wake == Wake::closed) connection_ = nullptr;

@@ -134,7 +134,7 @@ TEST(AcceptMutexTest, OneThatIsSevenEighthsFullLeavesTheRestToOthers) {
     Server server(
         "worker_processes 2; events { worker_connections 32; accept_mutex on; }\n"
         "http { server { listen 127.0.0.1:{port}; location / { return 200 $pid; } } }\n");
-    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    ASSERT_TRUE(at_rest(server, 2));
     const std::map<pid_t, unsigned> counts = spread(server.port(), 48);
     EXPECT_EQ(counts.size(), 2U);
     for (const auto& [pid, count] : counts) EXPECT_LE(count, 31U) << pid;

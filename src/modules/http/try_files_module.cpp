@@ -1,4 +1,5 @@
 // http_try_files: the first of several files that is there, or what to do when none is.
+#include <cerrno>
 #include <vector>
 
 #include "core/config/rows.hpp"
@@ -65,6 +66,12 @@ std::string_view uri_of(Request& request, const Candidate& candidate) {
     return text.starts_with(name) ? text : join(request.arena(), name, text);
 }
 
+// That a file is not there is what is asked; that it may not be looked at is a mistake somebody looks for.
+void report(Request& request, std::string_view file, int error) {
+    if (error == 0 || error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG) return;
+    report_open_error(request, system_error("open", file, error));
+}
+
 Async<Verdict> search(Request& request, const Conf& conf, std::size_t at) {
     for (; at < conf.candidates.size(); ++at) {
         const Candidate& candidate = conf.candidates[at];
@@ -74,6 +81,7 @@ Async<Verdict> search(Request& request, const Conf& conf, std::size_t at) {
         const std::string_view file = *path;
         const PathAnswer answer = co_await kind_of(request, file);
         if (fits(candidate, answer.kind)) co_return take(request, uri);
+        report(request, file, answer.error);
     }
     co_return give_up(request, conf);
 }

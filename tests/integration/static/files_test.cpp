@@ -134,6 +134,19 @@ TEST_F(StaticFiles, TryFilesTakesTheFirstOrItsLast) {
     EXPECT_EQ(get("/al/b.txt").status, 404);
 }
 
+// As below /root, when the workers of a server that root has started are somebody else.
+TEST_F(StaticFiles, TryFilesSaysWhatItMayNotLookAt) {
+    serve("location / { try_files $uri $uri/ =404; }");
+    put("html/closed/a.txt", "never seen");
+    ASSERT_EQ(::chmod(path("html/closed").c_str(), 0), 0);
+    EXPECT_EQ(get("/nothing").status, 404);
+    EXPECT_EQ(get("/closed/a.txt").status, 404);
+    EXPECT_TRUE(server_->wait_log("html/closed/a.txt\" failed (13: Permission denied)"));
+    EXPECT_EQ(server_->error_log().find("nothing"), std::string::npos)
+        << "that it is not there was the question";
+    ASSERT_EQ(::chmod(path("html/closed").c_str(), 0755), 0);
+}
+
 TEST_F(StaticFiles, TypesComeFromTheInnermostList) {
     serve("default_type a/default; location /in/ { alias {dir}/html/; types { x/inner TXT; } }",
           "types { text/plain txt; text/css css; }");

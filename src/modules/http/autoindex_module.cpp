@@ -15,7 +15,7 @@ namespace {
 
 enum class Format : std::uint8_t { html, json, jsonp, xml };
 
-struct Conf {
+struct AutoindexConf {
     Setting<bool> enabled{false};
     Setting<bool> exact_size{true};
     Setting<bool> localtime{false};
@@ -34,7 +34,7 @@ std::string callback_of(const Request& request) {
     return valid_callback(name) ? name : std::string();
 }
 
-Listing write(const Request& request, const Conf& conf, const std::vector<DirectoryEntry>& entries) {
+Listing write(const Request& request, const AutoindexConf& conf, const std::vector<DirectoryEntry>& entries) {
     switch (*conf.format) {
         case Format::html: break;
         case Format::xml: return {listing_xml(entries), "text/xml"};
@@ -49,7 +49,7 @@ Listing write(const Request& request, const Conf& conf, const std::vector<Direct
     return {listing_html(request.uri(), entries, {*conf.exact_size, *conf.localtime}), "text/html"};
 }
 
-Async<Verdict> list(Request& request, const Conf& conf, std::string_view path) {
+Async<Verdict> list(Request& request, const AutoindexConf& conf, std::string_view path) {
     ThreadPool& pool = file_pool(request);
     const OpenHow how = open_how(request, path);
     Result<std::vector<DirectoryEntry>> entries = co_await read_directory(request, pool, path, how);
@@ -62,7 +62,7 @@ Async<Verdict> list(Request& request, const Conf& conf, std::string_view path) {
     co_return request.reply(200, listing.type, listing.text);
 }
 
-Async<Verdict> handle(Request& request, const Conf& conf) {
+Async<Verdict> handle(Request& request, const AutoindexConf& conf) {
     if (!*conf.enabled || !request.uri().ends_with('/')) return Verdict::next();
     if (request.method() != Method::get && request.method() != Method::head) return Verdict::next();
     const std::optional<std::string_view> path = map_uri(request);
@@ -76,26 +76,28 @@ Async<Verdict> handle(Request& request, const Conf& conf) {
 namespace {
 
 using namespace berth::rows;
-using http::Conf;
+using http::AutoindexConf;
 
 constexpr std::string_view kFormats[] = {"html", "json", "jsonp", "xml"};
 
 constexpr Directive directives[] = {
-    flag<&Conf::enabled>("autoindex", http::in_http,
-                         "Whether a folder without an index file is answered with a list of its files."),
-    flag<&Conf::exact_size>("autoindex_exact_size", http::in_http,
-                            "Whether the HTML list shows sizes in bytes, or rounded."),
-    flag<&Conf::localtime>("autoindex_localtime", http::in_http,
-                           "Whether the HTML list shows times of this place, or UTC."),
-    choice<&Conf::format>("autoindex_format", http::in_http, kFormats, "How the list is written."),
+    flag<&AutoindexConf::enabled>(
+        "autoindex", http::in_http,
+        "Whether a folder without an index file is answered with a list of its files."),
+    flag<&AutoindexConf::exact_size>("autoindex_exact_size", http::in_http,
+                                     "Whether the HTML list shows sizes in bytes, or rounded."),
+    flag<&AutoindexConf::localtime>("autoindex_localtime", http::in_http,
+                                    "Whether the HTML list shows times of this place, or UTC."),
+    choice<&AutoindexConf::format>("autoindex_format", http::in_http, kFormats, "How the list is written."),
 };
 
 }  // namespace
 
-extern const Module http_autoindex = {
-    .name = "http_autoindex",
-    .directives = directives,
-    .location = conf_of<Conf>(),
-    .http = [](http::HttpBuilder& builder) { builder.phase<Conf, http::handle>(http::Phase::content); }};
+extern const Module http_autoindex = {.name = "http_autoindex",
+                                      .directives = directives,
+                                      .location = conf_of<AutoindexConf>(),
+                                      .http = [](http::HttpBuilder& builder) {
+                                          builder.phase<AutoindexConf, http::handle>(http::Phase::content);
+                                      }};
 
 }  // namespace berth

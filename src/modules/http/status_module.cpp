@@ -17,7 +17,7 @@ namespace {
 
 enum class Format : std::uint8_t { json, prometheus, openmetrics };
 
-struct Conf {
+struct StatusConf {
     Setting<Format> format{Format::json};  // where the request does not say
 };
 
@@ -105,7 +105,7 @@ std::string write(Worker& worker, Format format) {
     return text;
 }
 
-Verdict answer(Request& request, const Conf& conf) {
+Verdict answer(Request& request, const StatusConf& conf) {
     if (request.method() != Method::get && request.method() != Method::head) return Verdict::reply(405);
     Format format = preferred(request.header(KnownHeader::accept), *conf.format);
     if (const auto asked = find_argument(request.args(), "format")) {
@@ -121,7 +121,7 @@ Verdict answer(Request& request, const Conf& conf) {
     return request.reply(200, type_of(format), request.arena().copy(write(request.worker(), format)));
 }
 
-Async<Verdict> handle(Request& request, const void*) { return answer(request, request.conf<Conf>()); }
+Async<Verdict> handle(Request& request, const void*) { return answer(request, request.conf<StatusConf>()); }
 
 // --- directives
 
@@ -140,7 +140,7 @@ void take_status(Loader& loader, const Node& node, Setting<Format>& setting) {
 }
 
 constexpr Directive directives[] = {
-    rows::custom<&Conf::format, take_status>(
+    rows::custom<&StatusConf::format, take_status>(
         "status", in_location | in_location_if, {0, 1}, "[json | prometheus | openmetrics]",
         "Answers with the state of the whole server: processes, listeners, connections, requests and what "
         "modules add. The format is what ?format= names, else what Accept prefers, else the one given here "
@@ -152,6 +152,6 @@ constexpr Directive directives[] = {
 
 extern const Module http_status;
 extern const Module http_status = {
-    .name = "http_status", .directives = http::directives, .location = conf_of<http::Conf>()};
+    .name = "http_status", .directives = http::directives, .location = conf_of<http::StatusConf>()};
 
 }  // namespace berth

@@ -71,6 +71,29 @@ define compile
 @$(CXX) $(1) -MMD -MP -c -o $@ $<
 endef
 
+# auto/precompiled.hpp, compiled with the flags of the server and with those of the tests: a compiler takes it only
+# for the same flags. Both families find it by the name of the header that is included first.
+ifeq ($(PRECOMPILED),yes)
+PRECOMPILED_NAME := precompiled.hpp.$(if $(filter clang,$(FAMILY)),pch,gch)
+SERVER_PRECOMPILED := $(OBJS)/precompiled/server/$(PRECOMPILED_NAME)
+TEST_PRECOMPILED := $(OBJS)/precompiled/tests/$(PRECOMPILED_NAME)
+WITH_SERVER_PRECOMPILED := -include $(OBJS)/precompiled/server/precompiled.hpp
+WITH_TEST_PRECOMPILED := -include $(OBJS)/precompiled/tests/precompiled.hpp
+
+define precompile
+@mkdir -p $(@D)
+@echo '  CXX $< for the $(notdir $(@D))'
+@{ cat $<; printf '%s\n' $(2); } > $(@D)/precompiled.hpp
+@$(CXX) $(1) -x c++-header -o $@ $(@D)/precompiled.hpp
+endef
+
+$(SERVER_PRECOMPILED): auto/precompiled.hpp $(OBJS)/flags
+	$(call precompile,$(CXXFLAGS))
+
+$(TEST_PRECOMPILED): auto/precompiled.hpp $(OBJS)/flags
+	$(call precompile,$(TEST_CXXFLAGS),'#include <gtest/gtest.h>')
+endif
+
 # A response file keeps the command short however many objects there are.
 define link
 @echo '  LINK $@'
@@ -84,14 +107,14 @@ $(OBJS)/modules.cpp: FORCE auto/module_table $(OBJS)/modules.selected
 $(OBJS)/modules.o: $(OBJS)/modules.cpp $(OBJS)/flags
 	$(call compile,$(CXXFLAGS))
 
-$(OBJS)/src/%.o: src/%.cpp $(OBJS)/flags
-	$(call compile,$(CXXFLAGS))
+$(OBJS)/src/%.o: src/%.cpp $(OBJS)/flags $(SERVER_PRECOMPILED)
+	$(call compile,$(CXXFLAGS) $(WITH_SERVER_PRECOMPILED))
 
 $(OBJS)/added/%.o: /%.cpp $(OBJS)/flags
 	$(call compile,$(CXXFLAGS))
 
-$(OBJS)/tests/%.o: tests/%.cpp $(OBJS)/flags
-	$(call compile,$(TEST_CXXFLAGS))
+$(OBJS)/tests/%.o: tests/%.cpp $(OBJS)/flags $(TEST_PRECOMPILED)
+	$(call compile,$(TEST_CXXFLAGS) $(WITH_TEST_PRECOMPILED))
 
 $(OBJS)/server: $(MAIN_OBJECT) $(OBJECTS) $(OBJS)/sources
 	$(call link)
@@ -237,7 +260,7 @@ uninstall:
 
 # What a compiler made; the choices of configure stay.
 clean:
-	rm -rf $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/asks $(OBJS)/server $(OBJS)/server_asks $(OBJS)/unit_tests \
+	rm -rf $(OBJS)/precompiled $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/asks $(OBJS)/server $(OBJS)/server_asks $(OBJS)/unit_tests \
 	    $(OBJS)/integration_tests $(OBJS)/fuzz_* $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d \
 	    $(OBJS)/flags $(OBJS)/sources $(SERVER)
 

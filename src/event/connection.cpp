@@ -111,10 +111,9 @@ void Connection::after_recv(const IoResult& result) noexcept {
         readable_ = false;
         watcher_.rearm_read();
     }
-    if (result.would_block() && !watcher_.watched()) {
-        pool_->found_nothing();
-        watch();
-    }
+    if (watcher_.watched()) return;
+    if (read_first_) pool_->found(!result.would_block());
+    if (result.would_block()) watch();
 }
 
 // A new connection that was read before it was watched. It must be watched before anybody waits for it.

@@ -82,7 +82,7 @@ class ConnectionPool {
 
     void* take_slot();
     bool reads_first() noexcept;
-    void found_nothing() noexcept;
+    void found(bool something) noexcept;
     void set_idle(Connection& connection, bool on) noexcept;
     void closed(Connection& connection) noexcept;
     void give_back(Connection& connection) noexcept;
@@ -96,6 +96,7 @@ class ConnectionPool {
     std::size_t reserved_ = 0;
     std::size_t idle_count_ = 0;
     unsigned watch_first_ = 0;  // so many accepted connections are watched at once
+    unsigned pause_ = 0;        // the longer, the more in a row had nothing to read
     std::uint64_t evicted_ = 0;
     std::vector<std::unique_ptr<Slot[]>> slabs_;
     Slot* free_ = nullptr;

@@ -11,7 +11,7 @@ namespace berth {
 
 namespace {
 
-// Connections accepted on one socket in one go, before the others have their turn.
+// Connections accepted on one socket in one go at most, before the others have their turn.
 constexpr unsigned kBatch = 64;
 // After a failure: what frees descriptors or memory needs time.
 constexpr Duration kAgain{100};
@@ -26,6 +26,7 @@ HandoffListener::HandoffListener(HandoffEngine& engine, int fd, std::size_t inde
       index_(index),
       name_(std::move(name)),
       counters_(counters),
+      batch_(kBatch),
       watcher_(Callback<Readiness>::to<&HandoffListener::on_ready>(*this), fd),
       hold_(Callback<>::to<&HandoffListener::on_hold_over>(*this)) {}
 
@@ -44,7 +45,8 @@ void HandoffListener::on_hold_over() {
 HandoffEngine::HandoffEngine(EventLoop& loop)
     : loop_(loop),
       work_(Callback<>::to<&HandoffEngine::work>(*this)),
-      again_(Callback<>::to<&HandoffEngine::on_again>(*this)) {}
+      again_(Callback<>::to<&HandoffEngine::on_again>(*this)),
+      tidy_(Callback<>::to<&HandoffEngine::on_tidy>(*this)) {}
 
 HandoffEngine::~HandoffEngine() = default;
 
@@ -139,6 +141,7 @@ bool HandoffEngine::waiting() const noexcept {
 void HandoffEngine::close_all() {
     ending_ = true;
     again_.stop();
+    tidy_.stop();
     for (auto& listener : listeners_) {
         listener->watcher_.unwatch();
         listener->hold_.stop();
@@ -200,13 +203,23 @@ void HandoffEngine::collect() {
     }
 }
 
-bool HandoffEngine::ask_for_decisions() {
-    const bool urgently = std::ranges::any_of(listeners_, [&](const auto& listener) {
+bool HandoffEngine::somebody_waits() const noexcept {
+    return std::ranges::any_of(listeners_, [&](const auto& listener) {
         return !listener->queue_.empty() || (listener->ready_ && !has_room(*listener));
     });
+}
+
+void HandoffEngine::ask_for_decisions() {
     bool some = false;
-    for (HandoffTarget& target : busy_) some = target.ask_for_decision(urgently) || some;
-    return some;
+    for (HandoffTarget& target : busy_) some = target.ask_for_decision() || some;
+    if (some) look();
+}
+
+// Most have decided by now.
+void HandoffEngine::on_tidy() {
+    collect();
+    ask_for_decisions();
+    forget_closed();
 }
 
 // --- the work
@@ -217,9 +230,16 @@ void HandoffEngine::work() {
         if (listener->closed_) continue;
         place_waiting(*listener);
         if (listener->ready_) accept_some(*listener);
-        watch(*listener);
     }
-    if (ask_for_decisions()) look();
+    send_all();
+    for (auto& listener : listeners_) {
+        if (!listener->closed_) watch(*listener);
+    }
+    if (somebody_waits()) {
+        ask_for_decisions();
+    } else if (!busy_.empty() && !tidy_.armed()) {
+        tidy_.start(loop_, kTidy);
+    }
     forget_closed();
 }
 
@@ -260,7 +280,7 @@ void HandoffEngine::place_waiting(HandoffListener& listener) {
             ++i;
             continue;
         }
-        if (!give(listener.queue_[i], *target)) return;
+        give(std::move(listener.queue_[i]), *target);
         listener.queue_.erase(listener.queue_.begin() + static_cast<std::ptrdiff_t>(i));
         uncount(listener.counters_.waiting);
     }
@@ -302,20 +322,46 @@ HandoffTarget* HandoffEngine::choose_by_address(HandoffListener& listener,
     return nullptr;
 }
 
-bool HandoffEngine::give(HandedConnection& connection, HandoffTarget& target) {
+void HandoffEngine::give(HandedConnection connection, HandoffTarget& target) {
     HandoffListener& listener = *connection.listener;
-    connection.ticket = target.last_ticket_ + 1;
-    if (!target.send(connection)) {
-        if (!again_.armed()) again_.start(loop_, kAgain);
-        return false;
-    }
-    ++target.last_ticket_;
+    connection.ticket = ++target.last_ticket_;
     ++listener.undecided_;
-    count(listener.counters_.handed);
     target.undecided_.push_back(std::move(connection));
+    ++target.unsent_;
     busy_.push_back(target);
     to_the_end(listener, target);
-    return true;
+}
+
+// False when it did not get all that it was given: the rest waits again.
+bool HandoffEngine::send(HandoffTarget& target) {
+    auto& all = target.undecided_;
+    std::size_t unsent = std::exchange(target.unsent_, 0);
+    batch_.clear();
+    for (std::size_t i = all.size() - unsent; i < all.size(); ++i) batch_.push_back(&all[i]);
+    const std::size_t sent = unsent == 0 ? 0 : target.send(batch_);
+    for (std::size_t i = 0; i < sent; ++i) count(batch_[i]->listener->counters_.handed);
+    if (sent == unsent) return true;
+    for (unsent -= sent; unsent > 0; --unsent) {
+        HandedConnection connection = std::move(all.back());
+        all.pop_back();
+        --target.last_ticket_;
+        HandoffListener& listener = *connection.listener;
+        --listener.undecided_;
+        listener.queue_.push_front(std::move(connection));
+        count(listener.counters_.waiting);
+    }
+    if (all.empty()) Busy::erase(target);
+    if (!again_.armed()) again_.start(loop_, kAgain);
+    return false;
+}
+
+void HandoffEngine::send_all() {
+    Busy all;
+    all.splice_back(busy_);
+    while (HandoffTarget* target = all.pop_front()) {
+        busy_.push_back(*target);
+        send(*target);  // which takes it out again when it has nothing
+    }
 }
 
 void HandoffEngine::to_the_end(HandoffListener& listener, HandoffTarget& target) {
@@ -324,16 +370,13 @@ void HandoffEngine::to_the_end(HandoffListener& listener, HandoffTarget& target)
 }
 
 void HandoffEngine::push_all(HandoffListener& listener, std::vector<HandoffTarget*> members) {
-    std::size_t turn = 0;
     while (!listener.queue_.empty() && !members.empty()) {
-        turn %= members.size();
-        if (!give(listener.queue_.front(), *members[turn])) {
-            members.erase(members.begin() + static_cast<std::ptrdiff_t>(turn));
-            continue;
+        for (std::size_t turn = 0; !listener.queue_.empty(); ++turn) {
+            give(std::move(listener.queue_.front()), *members[turn % members.size()]);
+            listener.queue_.pop_front();
+            uncount(listener.counters_.waiting);
         }
-        listener.queue_.pop_front();
-        uncount(listener.counters_.waiting);
-        ++turn;
+        std::erase_if(members, [&](HandoffTarget* member) { return !send(*member); });
     }
 }
 
@@ -367,11 +410,13 @@ void HandoffEngine::pause_accepting() {
 
 void HandoffEngine::accept_some(HandoffListener& listener) {
     const bool woken = std::exchange(listener.woken_, false);
-    for (unsigned i = 0; i < kBatch && has_room(listener); ++i) {
-        if (accept_one(listener)) continue;
-        if (woken && i == 0 && !listener.ready_) count(listener.counters_.empty_wakeups);
-        return;
-    }
+    const unsigned most = listener.batch_.begin(loop_.counters().turns);
+    unsigned done = 0;
+    while (done < most && has_room(listener) && accept_one(listener)) ++done;
+    if (woken && done == 0 && !listener.ready_) count(listener.counters_.empty_wakeups);
+    if (done == most || !listener.ready_) listener.batch_.end(done);
+    // What is left is reported again.
+    if (done == most && !paused_) listener.ready_ = false;
 }
 
 // False when there is nothing more to accept now.
@@ -404,7 +449,7 @@ void HandoffEngine::take_in(HandoffListener& listener, FileDescriptor fd, Addres
     HandedConnection connection{std::move(fd), std::move(peer), &listener, 0, loop_.now()};
     const bool its_turn = listener.queue_.empty() || may_overtake(listener);
     HandoffTarget* target = its_turn ? choose(listener, connection) : nullptr;
-    if (target != nullptr && give(connection, *target)) return;
+    if (target != nullptr) return give(std::move(connection), *target);
     listener.queue_.push_back(std::move(connection));
     count(listener.counters_.waiting);
 }

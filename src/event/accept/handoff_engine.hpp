@@ -4,11 +4,13 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/log/log.hpp"
 #include "core/net/address.hpp"
 #include "core/system/file_descriptor.hpp"
+#include "event/accept/accept_batch.hpp"
 #include "event/accept/balance.hpp"
 #include "event/loop.hpp"
 #include "event/process/scoreboard.hpp"
@@ -43,9 +45,10 @@ class HandoffTarget {
  protected:
     friend class HandoffEngine;
 
-    // Sends it the connection, of which it gets a descriptor of its own. False when that cannot be, now or
-    // ever: the connection stays with the engine.
-    virtual bool send(const HandedConnection& connection) = 0;
+    // Sends it the connections, of each of which it gets a descriptor of its own, in the order of their
+    // tickets. Returns how many, counted from the first; the others, which cannot be sent now or ever, stay
+    // with the engine and get other tickets.
+    virtual std::size_t send(std::span<const HandedConnection* const> connections) = 0;
     // It takes no connection now, and will call HandoffEngine::look() when it does again.
     virtual bool full() const noexcept { return false; }
     // Connections of all listeners that it has open; asked by least_conn.
@@ -54,9 +57,8 @@ class HandoffTarget {
     // is not told in another way.
     virtual void collect(HandoffEngine&) {}
     // The engine will be told nothing while it sleeps unless this asks for it: HandoffEngine::look() is
-    // called at the next decision; `urgently`: connections wait for it. True when there is one already, that
-    // collect() gives.
-    virtual bool ask_for_decision([[maybe_unused]] bool urgently) { return false; }
+    // called at the next decision. True when there is one already, that collect() gives.
+    virtual bool ask_for_decision() { return false; }
     // Who refused a connection, or died with it undecided: it went to another one.
     virtual void count_redistributed(HandoffListener&) {}
 
@@ -64,6 +66,7 @@ class HandoffTarget {
     std::uint64_t slot_;
     std::uint64_t last_ticket_ = 0;
     std::deque<HandedConnection> undecided_;
+    std::size_t unsent_ = 0;    // the last of them: they go together, at the end of the engine's work
     bool passed_over_ = false;  // somebody behind it in the order got a connection, as it had no room
     bool left_ = false;
     ListHook busy_;
@@ -107,6 +110,7 @@ class HandoffListener {
     bool woken_ = false;         // because the system said so
     bool rejecting_ = false;
     bool closed_ = false;
+    AcceptBatch batch_;
     Watcher watcher_;
     Timer hold_;
 };
@@ -116,6 +120,10 @@ class HandoffListener {
 // connection that is refused, or whose target ends before it has decided, goes to another one. It reads
 // nothing. While there is no target at all, nothing is accepted for `hold`; then everything is, closed and
 // counted (dropped).
+//
+// What is chosen for a target in one go is sent to it in one go. A descriptor of what has been taken is closed
+// when the engine next looks, kTidy after it went at the latest: for this alone nobody is woken, except by a
+// target that has not decided by then.
 //
 // Runs in any process that has a loop. Everything is called on it; the work is done in a task at the end of
 // the turn, so that several changes in a turn are one to it.
@@ -128,6 +136,8 @@ class HandoffEngine {
         // Descriptors from this number on are for other things than connections.
         int descriptors = 1 << 30;
     };
+
+    static constexpr Duration kTidy{10};
 
     explicit HandoffEngine(EventLoop& loop);
     HandoffEngine(const HandoffEngine&) = delete;
@@ -180,7 +190,9 @@ class HandoffEngine {
     bool has_room(const HandoffListener& listener) const noexcept;
     HandoffTarget* choose(HandoffListener& listener, const HandedConnection& connection);
     HandoffTarget* choose_by_address(HandoffListener& listener, const HandedConnection& connection);
-    bool give(HandedConnection& connection, HandoffTarget& target);
+    void give(HandedConnection connection, HandoffTarget& target);
+    bool send(HandoffTarget& target);
+    void send_all();
     bool may_overtake(const HandoffListener& listener) const noexcept;
     void place_waiting(HandoffListener& listener);
     void accept_some(HandoffListener& listener);
@@ -195,7 +207,9 @@ class HandoffEngine {
     void drop_waiting(HandoffListener& listener, std::string_view why);
     void to_the_end(HandoffListener& listener, HandoffTarget& target);
     void collect();
-    bool ask_for_decisions();
+    bool somebody_waits() const noexcept;
+    void ask_for_decisions();
+    void on_tidy();
     void forget_closed();
     void work();
     void on_again();
@@ -207,11 +221,13 @@ class HandoffEngine {
     Busy busy_;                         // targets with something undecided
     std::vector<HandoffTarget*> able_;  // of choose(), kept for their memory
     std::vector<Balancer::Candidate> candidates_;
+    std::vector<const HandedConnection*> batch_;  // of send()
     bool paused_ = false;  // out of descriptors or memory
     bool resting_ = false;
     bool ending_ = false;
     Task work_;
     Timer again_;
+    Timer tidy_;
 };
 
 }  // namespace berth

@@ -50,12 +50,29 @@ class HandoffMaster::Target final : public HandoffTarget {
     WorkerHandle& worker() noexcept { return worker_; }
 
  private:
-    bool send(const HandedConnection& connection) override {
-        if (connection.ticket - seen_ >= HandoffState::kTickets) return false;
-        const HandoffPayload payload(NewConnection{static_cast<std::uint32_t>(connection.listener->index()),
-                                                   connection.ticket, connection.peer});
-        if (!worker_.send(MessageType::newconn, payload.text(), connection.fd.get())) return false;
-        given_ = connection.ticket;
+    std::size_t send(std::span<const HandedConnection* const> connections) override {
+        std::size_t sent = 0;
+        while (sent < connections.size()) {
+            const auto next = connections.subspan(sent).first(
+                std::min(connections.size() - sent, Channel::kMostDescriptors));
+            if (!send_message(next)) break;
+            sent += next.size();
+        }
+        return sent;
+    }
+    bool send_message(std::span<const HandedConnection* const> connections) {
+        static_assert(Channel::kMostDescriptors * NewConnection::kMostBytes <= Channel::kMaxPayload);
+        const std::uint64_t last = connections.back()->ticket;
+        if (last - seen_ >= HandoffState::kTickets) return false;
+        payload_.clear();
+        fds_.clear();
+        for (const HandedConnection* connection : connections) {
+            append_new_connection(payload_, static_cast<std::uint32_t>(connection->listener->index()),
+                                  connection->ticket, connection->peer);
+            fds_.push_back(connection->fd.get());
+        }
+        if (!worker_.send(MessageType::newconn, payload_, fds_)) return false;
+        given_ = last;
         return true;
     }
     bool full() const noexcept override { return worker_.row().handoff.full(); }
@@ -73,8 +90,8 @@ class HandoffMaster::Target final : public HandoffTarget {
             engine.decided(*this, seen_, state.taken(seen_));
         }
     }
-    bool ask_for_decision(bool urgently) override {
-        worker_.row().handoff.ask(urgently ? HandoffState::Asked::at_once : HandoffState::Asked::soon);
+    bool ask_for_decision() override {
+        worker_.row().handoff.ask();
         return decided() > seen_;
     }
     void count_redistributed(HandoffListener& listener) override {
@@ -88,6 +105,9 @@ class HandoffMaster::Target final : public HandoffTarget {
     const std::vector<HandoffListener*>& listeners_;
     std::uint64_t given_ = 0;  // the last ticket that was sent
     std::uint64_t seen_ = 0;   // the last decision that the engine knows of
+    // Of send_message(), kept for their memory.
+    std::string payload_;
+    std::vector<int> fds_;
 };
 
 HandoffMaster::HandoffMaster(EventLoop& loop, ListenerSet& listeners, Scoreboard& scoreboard)

@@ -10,8 +10,9 @@ namespace {
 struct FixedConnection {
     std::uint64_t ticket;
     std::uint32_t listener;
-    std::uint32_t none;
+    std::uint32_t address_length;
 };
+static_assert(sizeof(FixedConnection) + sizeof(sockaddr_storage) <= NewConnection::kMostBytes);
 
 struct FixedQuestion {
     std::uint32_t number;
@@ -55,10 +56,6 @@ void HandoffPayload::fill(const Fixed& fixed, const Address& address) {
     size_ += address.length();
 }
 
-HandoffPayload::HandoffPayload(const NewConnection& message) {
-    fill(FixedConnection{message.ticket, message.listener, 0}, message.peer);
-}
-
 HandoffPayload::HandoffPayload(const ListenQuestion& message) {
     fill(FixedQuestion{message.number, message.fd, message.index, message.backlog,
                        static_cast<std::uint8_t>(message.leave), static_cast<std::uint8_t>(message.ipv6_only),
@@ -70,10 +67,23 @@ HandoffPayload::HandoffPayload(const ListenAnswer& message) {
     fill(FixedAnswer{message.number, message.error, message.listener}, message.address);
 }
 
-std::optional<NewConnection> read_new_connection(std::string_view payload) {
+void append_new_connection(std::string& to, std::uint32_t listener, std::uint64_t ticket,
+                           const Address& peer) {
+    const socklen_t length = peer.specified() ? peer.length() : 0;
+    const FixedConnection fixed{ticket, listener, length};
+    to.append(reinterpret_cast<const char*>(&fixed), sizeof fixed);
+    if (length > 0) to.append(reinterpret_cast<const char*>(peer.data()), length);
+}
+
+std::optional<NewConnection> take_new_connection(std::string_view& payload) {
     FixedConnection fixed{};
-    std::optional<Address> peer = read(payload, fixed);
+    if (payload.size() < sizeof fixed) return std::nullopt;
+    std::memcpy(&fixed, payload.data(), sizeof fixed);
+    const std::size_t length = sizeof fixed + fixed.address_length;
+    if (length > payload.size()) return std::nullopt;
+    std::optional<Address> peer = read(payload.substr(0, length), fixed);
     if (!peer) return std::nullopt;
+    payload.remove_prefix(length);
     return NewConnection{fixed.listener, fixed.ticket, *std::move(peer)};
 }
 

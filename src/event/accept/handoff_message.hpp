@@ -13,12 +13,21 @@ namespace berth {
 
 // Both ends are the same program on the same machine: numbers are as they are in memory.
 
-// newconn, with the connection's descriptor.
+// One of those that a newconn is about; their descriptors come in the same order. The longest one fits into a
+// channel's message as often as descriptors do.
 struct NewConnection {
+    static constexpr std::size_t kMostBytes = 144;
+
     std::uint32_t listener = 0;  // ListenerSet::Item::index, or kDynamicListeners and more
     std::uint64_t ticket = 0;
     Address peer;
 };
+
+// Written behind what `to` has already.
+void append_new_connection(std::string& to, std::uint32_t listener, std::uint64_t ticket,
+                           const Address& peer);
+// Takes the first one off the front. Nothing when it is malformed.
+std::optional<NewConnection> take_new_connection(std::string_view& payload);
 
 // Numbers of listeners that workers asked for begin here.
 inline constexpr std::uint32_t kDynamicListeners = 1U << 16U;
@@ -45,10 +54,8 @@ struct ListenAnswer {
     Address address;             // with the port that the kernel chose
 };
 
-// A payload without allocation: a newconn is as frequent as connections are.
 class HandoffPayload {
  public:
-    explicit HandoffPayload(const NewConnection& message);
     explicit HandoffPayload(const ListenQuestion& message);
     explicit HandoffPayload(const ListenAnswer& message);
     std::string_view text() const noexcept { return {bytes_.data(), size_}; }
@@ -62,7 +69,6 @@ class HandoffPayload {
 };
 
 // Nothing when it is malformed.
-std::optional<NewConnection> read_new_connection(std::string_view payload);
 std::optional<ListenQuestion> read_listen_question(std::string_view payload);
 std::optional<ListenAnswer> read_listen_answer(std::string_view payload);
 

@@ -16,7 +16,6 @@ constexpr Duration kNoDescriptors{250};
 
 HandoffReceiver::HandoffReceiver(Worker& worker)
     : worker_(worker),
-      tell_(Callback<>::to<&HandoffReceiver::tell>(*this)),
       room_(Callback<>::to<&HandoffReceiver::on_room>(*this)) {
     worker_.row().handoff.set_full(false);
 }
@@ -30,20 +29,31 @@ void HandoffReceiver::serve(std::uint32_t number, Listener& listener, ListenerCo
 void HandoffReceiver::cease(std::uint32_t number) { served_.erase(number); }
 
 bool HandoffReceiver::take(Message& message) {
-    if (message.type == MessageType::newconn) return take_connection(message), true;
+    if (message.type == MessageType::newconn) return take_connections(message), true;
     if (message.type == MessageType::listen) return take_answer(message), true;
     return false;
 }
 
-void HandoffReceiver::take_connection(Message& message) {
-    const std::optional<NewConnection> connection = read_new_connection(message.payload);
-    if (!connection) {
-        worker_.log().alert("a connection came from the master in an unknown form: refused");
-        // Tickets come in order, and are decided as they come.
-        return refuse(ScoreboardRow::kListeners, worker_.row().handoff.last() + 1);
+// The master is told once for all of them, before a byte of any is read.
+void HandoffReceiver::take_connections(Message& message) {
+    std::string_view rest = message.payload;
+    do {
+        const std::optional<NewConnection> connection = take_new_connection(rest);
+        if (!connection) {
+            refuse_unknown(message.fds.size());
+            break;
+        }
+        if (!open(message.take_fd(), *connection)) refuse(connection->listener, connection->ticket);
+    } while (!rest.empty());
+    tell();
+}
+
+// Tickets come in order, and are decided as they come.
+void HandoffReceiver::refuse_unknown(std::size_t connections) {
+    worker_.log().alert("a connection came from the master in an unknown form: refused");
+    for (std::size_t i = 0; i < std::max<std::size_t>(connections, 1); ++i) {
+        refuse(ScoreboardRow::kListeners, worker_.row().handoff.last() + 1);
     }
-    if (open(message, *connection)) return;
-    refuse(connection->listener, connection->ticket);
 }
 
 // Of a listener that may be served no more.
@@ -51,22 +61,20 @@ void HandoffReceiver::refuse(std::size_t listener, std::uint64_t ticket) {
     count(worker_.row().listener(listener).refused);
     refused_ = true;
     worker_.row().handoff.decide(ticket, false);
-    tell_later();
 }
 
-bool HandoffReceiver::open(Message& message, const NewConnection& connection) {
+bool HandoffReceiver::open(FileDescriptor fd, const NewConnection& connection) {
     auto found = served_.find(connection.listener);
-    if (found == served_.end() || refused_for_now(message)) return false;
+    if (found == served_.end() || refused_for_now(fd)) return false;
     const Served& served = found->second;
-    Connection* opened = worker_.connections().open(std::move(message.fd), connection.peer, served.listener);
+    Connection* opened = worker_.connections().open(std::move(fd), connection.peer, served.listener);
     if (opened == nullptr) {
         worker_.log().error("a connection was refused: {}", system_error("watch", "", errno).message);
         return full_for(kNoDescriptors), false;
     }
     count(served.counters->handed);
     opened->set_held_elsewhere();
-    const HandoffState::Asked asked = worker_.row().handoff.decide(connection.ticket, true);
-    if (asked == HandoffState::Asked::at_once) tell();
+    worker_.row().handoff.decide(connection.ticket, true);
     std::unique_ptr<Session> session = served.listener->make_session(*opened);
     if (session != nullptr) {
         opened->set_session(std::move(session));
@@ -76,18 +84,11 @@ bool HandoffReceiver::open(Message& message, const NewConnection& connection) {
                            served.listener->address().to_text());
         opened->close();
     }
-    if (asked == HandoffState::Asked::soon) tell_later();
     return true;
 }
 
-// After all that is posted already: one word for all connections that are begun in this turn.
-void HandoffReceiver::tell_later() {
-    tell_.cancel();
-    worker_.loop().post(tell_);
-}
-
-bool HandoffReceiver::refused_for_now(const Message& message) {
-    if (!message.fd) {
+bool HandoffReceiver::refused_for_now(const FileDescriptor& fd) {
+    if (!fd) {
         worker_.log().crit(
             "the descriptor of a connection was lost: no more descriptors; it goes to another worker");
         return full_for(kNoDescriptors), true;

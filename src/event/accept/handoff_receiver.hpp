@@ -64,14 +64,14 @@ class HandoffReceiver {
         std::uint32_t listener = 0;  // 0: not answered yet
     };
 
-    void take_connection(Message& message);
+    void take_connections(Message& message);
     void take_answer(const Message& message);
-    bool open(Message& message, const NewConnection& connection);
+    bool open(FileDescriptor fd, const NewConnection& connection);
     void refuse(std::size_t listener, std::uint64_t ticket);
-    bool refused_for_now(const Message& message);
+    void refuse_unknown(std::size_t connections);
+    bool refused_for_now(const FileDescriptor& fd);
     void full_for(Duration time);
     void on_room();
-    void tell_later();
     void tell();
 
     Worker& worker_;
@@ -81,7 +81,6 @@ class HandoffReceiver {
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::uint32_t last_question_ = 0;
     bool refused_ = false;
-    Task tell_;
     Timer room_;
 };
 

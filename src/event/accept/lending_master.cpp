@@ -1,5 +1,6 @@
 // The master's side of lent sockets: every socket of a slot has a worker that watches it.
 #include <algorithm>
+#include <array>
 
 #include "core/cycle.hpp"
 #include "event/accept/lent_sockets.hpp"
@@ -169,7 +170,7 @@ WorkerHandle* LendingMaster::choose(const WorkerHandle* but) {
 
 WorkerHandle* LendingMaster::lend(const SocketPlace& place, const Listener& socket, WorkerHandle* to) {
     if (to == nullptr) return nullptr;
-    if (!to->send(MessageType::watch, place.to_text(), socket.fd())) {
+    if (!to->send(MessageType::watch, place.to_text(), std::array{socket.fd()})) {
         again_soon();
         return nullptr;
     }

@@ -49,16 +49,17 @@ void LentSockets::clear() noexcept { sockets_.clear(); }
 void LentSockets::take(Message& message) {
     SocketPlace place;
     if (!SocketPlace::parse(message.payload, place)) return;
-    if (!message.fd && !message.fd_lost) return let_go(place);
+    FileDescriptor socket = message.take_fd();
+    if (!socket && !message.fd_lost) return let_go(place);
     auto item = std::ranges::find(listeners_.items(), place.item, &ListenerSet::Item::index);
     const Listening::Entry* entry =
         item != listeners_.items().end() ? worker_.cycle().conf<Listening>().find(item->address) : nullptr;
-    if (!message.fd || entry == nullptr || worker_.draining()) {
+    if (!socket || entry == nullptr || worker_.draining()) {
         worker_.tell_master(MessageType::watch, place.to_text());
         return;
     }
     let_go(place);
-    auto lent = std::make_unique<Lent>(Lent{place, std::move(message.fd), nullptr});
+    auto lent = std::make_unique<Lent>(Lent{place, std::move(socket), nullptr});
     ListenerCounters& counters = worker_.row().listener(item->index);
     if (place.door == 0) {
         lent->acceptor =

@@ -25,7 +25,7 @@ constexpr Duration kFirstWords{5};
 // To a worker's port on this machine.
 constexpr Duration kConnect{1000};
 // Between a worker's death as seen by its connections, and as known to the master.
-constexpr Duration kDoubt{100};
+constexpr Duration kDoubt{500};
 constexpr Duration kTryAgain{20};
 constexpr std::size_t kFirstPiece = 16 * 1024;
 
@@ -135,6 +135,8 @@ class FrontSession final : public Session {
     void place();
     bool offer(unsigned slot);
     void established();
+    void client_speaks();
+    void doubt();
     void not_connected(int error_number);
     void retry_elsewhere();
     void relay(std::string unsent);
@@ -238,7 +240,7 @@ void FrontSession::on_readable() {
     if (state_ == State::first_words)
         place();
     else if (state_ == State::silent)
-        relay({});
+        client_speaks();
 }
 
 void FrontSession::on_deadline() {
@@ -324,6 +326,31 @@ void FrontSession::not_connected(int error_number) {
     retry_elsewhere();
 }
 
+// The worker may have died since it was given the connection, and its end not be reported yet: as long as none of
+// the client's bytes is with it, another one can have them.
+void FrontSession::client_speaks() {
+    on_worker_speaks();
+    if (state_ != State::silent || link_ == nullptr) return;
+    static thread_local std::array<char, kFirstPiece> piece;
+    const IoResult words = connection().recv(piece);
+    if (words.would_block()) return;
+    if (!words.ok()) return relay({});
+    const std::string_view all(piece.data(), words.bytes);
+    const IoResult sent = link_->connection().send(all);
+    if (sent.failed()) {
+        connection().unread(all);
+        return doubt();
+    }
+    relay(std::string(all.substr(sent.bytes)));
+}
+
+void FrontSession::doubt() {
+    drop_link();
+    placed(false);
+    state_ = State::doubting;
+    connection().deadline(kDoubt);
+}
+
 // The worker took no byte of the client's.
 void FrontSession::retry_elsewhere() {
     tried_.push_back(slot_);
@@ -361,10 +388,7 @@ void FrontSession::on_worker_speaks() {
         server.unread({piece.data(), got.bytes});
         return relay({});
     }
-    drop_link();
-    placed(false);
-    state_ = State::doubting;
-    connection().deadline(kDoubt);
+    doubt();
 }
 
 // A worker that lives has ended the connection of its own accord; for one that has died it goes to another.

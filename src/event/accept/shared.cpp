@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "event/accept/accept_batch.hpp"
 #include "event/accept/accept_error.hpp"
 #include "event/accept/accept_strategy.hpp"
 #include "event/accept/turn.hpp"
@@ -17,10 +18,7 @@ namespace {
 
 // Connections taken in one go, with `multi_accept on`, before the loop's other work has its turn.
 constexpr unsigned kMultiBatch = 64;
-// Without it: one, and twice as many as before when connections come faster than turns, up to this. Asking
-// for one too many costs a system call, so after that nothing more is tried for a while.
-constexpr unsigned kBatch = 4;
-constexpr unsigned kCalm = 16;
+constexpr unsigned kBatch = 4;  // without it, at most
 // The kernel wakes the first of those that watch exclusively, and that is always the same one: after so many
 // accepts a worker goes to the end of the queue, by watching anew.
 constexpr unsigned kRotation = 16;
@@ -39,7 +37,6 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
           counters_(counters),
           opener_(opener),
           multi_(*worker.cycle().conf<EventsConf>().multi_accept),
-          batch_(multi_ ? kMultiBatch : 1),
           trigger_(waking == Waking::one ? Trigger::level_exclusive : Trigger::level),
           turn_(waking == Waking::in_turn ? &worker.accept_turn() : nullptr),
           watcher_(Callback<Readiness>::to<&SharedStrategy::on_ready>(*this), socket),
@@ -71,29 +68,14 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
 
     void on_ready(Readiness) {
         count(counters_.wakeups);
-        if (!multi_) choose_batch();
-        const unsigned done = accept_some(batch_);
+        const unsigned done =
+            accept_some(multi_ ? kMultiBatch : batch_.begin(worker_.loop().counters().turns));
         if (done == 0 && !retry_.armed()) count(counters_.empty_wakeups);
-        if (!multi_ && done < batch_) {
-            batch_ = std::max(done, 1U);
-            calm_ = kCalm;
-        }
+        batch_.end(done);
         if (turn_ != nullptr) turn_->accepted();
     }
-    void on_again() { accept_some(batch_); }
+    void on_again() { accept_some(kMultiBatch); }
     void on_retry() { resume(); }
-
-    void choose_batch() noexcept {
-        const std::uint64_t turn = worker_.loop().counters().turns;
-        const bool pressing = std::exchange(last_turn_, turn) + 1 == turn;
-        if (!pressing) {
-            batch_ = 1;
-        } else if (calm_ > 0) {
-            --calm_;
-        } else {
-            batch_ = std::min(batch_ * 2, kBatch);
-        }
-    }
 
     void turn_began() noexcept override { watch(); }
     void turn_ended() noexcept override { stop_watching(); }
@@ -207,9 +189,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     ListenerCounters& counters_;
     const SessionOpener opener_;
     const bool multi_;
-    unsigned batch_;
-    unsigned calm_ = 0;
-    std::uint64_t last_turn_ = 0;
+    AcceptBatch batch_{kBatch};
     const Trigger trigger_;
     AcceptTurn* const turn_;  // null: it watches all the time
     bool in_turn_ = false;

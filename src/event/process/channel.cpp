@@ -12,8 +12,8 @@ namespace berth {
 namespace {
 
 constexpr std::uint16_t kVersion = 1;
-// Read in one go, before the loop's other work has its turn: so many times so many.
 constexpr Duration kCrowded{10};  // until descriptors on their way may have arrived
+// Read in one go, before the loop's other work has its turn: so many times so many.
 constexpr unsigned kBatch = 16;
 constexpr std::size_t kAtOnce = 4;
 
@@ -26,7 +26,7 @@ struct Header {
 struct Arrivals {
     std::array<std::array<char, sizeof(Header) + Channel::kMaxPayload>, kAtOnce> bytes;
     struct alignas(cmsghdr) Control {
-        std::array<char, CMSG_SPACE(sizeof(int) * 4)> space;
+        std::array<char, CMSG_SPACE(sizeof(int) * Channel::kMostDescriptors)> space;
     };
     std::array<Control, kAtOnce> control;
     std::array<iovec, kAtOnce> parts;
@@ -48,9 +48,8 @@ bool is_known(std::uint16_t type) {
            type <= static_cast<std::uint16_t>(MessageType::watch);
 }
 
-// Takes the first descriptor of the control data; others, which nobody sends, are closed.
-FileDescriptor take_descriptor(msghdr& header) {
-    FileDescriptor first;
+// Moves the descriptors of the control data to the end of `to`.
+void take_descriptors(msghdr& header, std::vector<FileDescriptor>& to) {
     for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
          control = CMSG_NXTHDR(&header, control)) {
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
@@ -58,14 +57,19 @@ FileDescriptor take_descriptor(msghdr& header) {
         for (std::size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-            FileDescriptor received(fd);
-            if (!first) first = std::move(received);
+            to.emplace_back(fd);
         }
     }
-    return first;
 }
 
 }  // namespace
+
+FileDescriptor Message::take_fd() noexcept {
+    if (fds.empty()) return {};
+    FileDescriptor next = std::move(fds.front());
+    fds = fds.subspan(1);
+    return next;
+}
 
 Result<Channel::Ends> Channel::make_ends() {
     int ends[2];
@@ -86,26 +90,24 @@ Channel::Channel(EventLoop& loop, FileDescriptor end, Callback<Message&> message
 
 Result<void> Channel::start() { return loop_.watch(watcher_, Trigger::edge); }
 
-bool Channel::send(MessageType type, std::string_view payload, int fd) {
-    if (!fd_ || payload.size() > kMaxPayload) return false;
-    Header header;
-    header.type = static_cast<std::uint16_t>(type);
-    std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
-    bytes += payload;
+bool Channel::send(MessageType type, std::string_view payload, std::span<const int> fds) {
+    if (!fd_ || payload.size() > kMaxPayload || fds.size() > kMostDescriptors) return false;
     if (!queue_.empty()) flush();
-    Sent sent = Sent::full;
-    if (queue_.empty()) {
-        sent = transmit(bytes, fd);
-        if (sent == Sent::yes || sent == Sent::failed) return sent == Sent::yes;
-    }
-    Packet packet{std::move(bytes), FileDescriptor()};
-    if (fd >= 0) {
+    if (!queue_.empty()) return queue(type, payload, fds, Sent::full);
+    const Sent sent = transmit(type, payload, fds);
+    if (sent == Sent::yes || sent == Sent::failed) return sent == Sent::yes;
+    return queue(type, payload, fds, sent);
+}
+
+bool Channel::queue(MessageType type, std::string_view payload, std::span<const int> fds, Sent why) {
+    Packet packet{type, std::string(payload), {}};
+    for (const int fd : fds) {
         Result<FileDescriptor> copy = duplicate(fd);
         if (!copy) return false;
-        packet.fd = *std::move(copy);
+        packet.fds.push_back(*std::move(copy));
     }
     queue_.push_back(std::move(packet));
-    if (queue_.size() == 1) wait_for_room(sent);
+    if (queue_.size() == 1) wait_for_room(why);
     return true;
 }
 
@@ -114,20 +116,22 @@ void Channel::wait_for_room(Sent why) {
     again_.start(loop_, kCrowded);
 }
 
-Channel::Sent Channel::transmit(std::string_view bytes, int fd) {
-    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+Channel::Sent Channel::transmit(MessageType type, std::string_view payload, std::span<const int> fds) {
+    Header start;
+    start.type = static_cast<std::uint16_t>(type);
+    std::array<iovec, 2> parts{{{&start, sizeof start}, {const_cast<char*>(payload.data()), payload.size()}}};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostDescriptors)> control;
     msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    if (fd >= 0) {
+    header.msg_iov = parts.data();
+    header.msg_iovlen = parts.size();
+    if (!fds.empty()) {
         header.msg_control = control.data();
-        header.msg_controllen = control.size();
+        header.msg_controllen = CMSG_SPACE(fds.size_bytes());
         cmsghdr* rights = CMSG_FIRSTHDR(&header);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+        rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+        std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
     }
     while (true) {
         if (::sendmsg(fd_.get(), &header, MSG_NOSIGNAL) >= 0) return Sent::yes;
@@ -165,13 +169,18 @@ bool Channel::receive() {
     if (got <= 0) return lost(), false;
 
     const auto count = static_cast<std::size_t>(got);
-    std::array<FileDescriptor, kAtOnce> descriptors;
-    for (std::size_t i = 0; i < count; ++i) descriptors[i] = take_descriptor(arrivals.headers[i].msg_hdr);
+    std::vector<FileDescriptor> fds;
+    std::array<std::size_t, kAtOnce> ends;
+    for (std::size_t i = 0; i < count; ++i) {
+        take_descriptors(arrivals.headers[i].msg_hdr, fds);
+        ends[i] = fds.size();
+    }
     for (std::size_t i = 0; i < count; ++i) {
         const mmsghdr& header = arrivals.headers[i];
         if (header.msg_len == 0) return lost(), false;
-        deliver(std::string_view(arrivals.bytes[i].data(), header.msg_len), std::move(descriptors[i]),
-                header.msg_hdr.msg_flags);
+        const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+        deliver(std::string_view(arrivals.bytes[i].data(), header.msg_len),
+                std::span(fds).subspan(begin, ends[i] - begin), header.msg_hdr.msg_flags);
         if (!fd_) return false;  // closed by who was told
     }
     if (count == kAtOnce) return true;
@@ -179,9 +188,9 @@ bool Channel::receive() {
     return watcher_.rearm_read(), false;
 }
 
-void Channel::deliver(std::string_view bytes, FileDescriptor fd, int flags) {
+void Channel::deliver(std::string_view bytes, std::span<FileDescriptor> fds, int flags) {
     Message message;
-    message.fd = std::move(fd);
+    message.fds = fds;
     message.fd_lost = (flags & MSG_CTRUNC) != 0;
     if (message.fd_lost) ++lost_descriptors_;
     Header start;
@@ -199,7 +208,9 @@ void Channel::deliver(std::string_view bytes, FileDescriptor fd, int flags) {
 void Channel::flush() {
     while (fd_ && !queue_.empty()) {
         const Packet& packet = queue_.front();
-        const Sent sent = transmit(packet.bytes, packet.fd.get());
+        std::vector<int> fds;
+        for (const FileDescriptor& fd : packet.fds) fds.push_back(fd.get());
+        const Sent sent = transmit(packet.type, packet.payload, fds);
         if (sent == Sent::full || sent == Sent::crowded) return wait_for_room(sent);
         queue_.pop_front();
         if (sent == Sent::failed) return;  // reading tells that the other end is gone

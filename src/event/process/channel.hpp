@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
@@ -15,7 +17,7 @@ namespace berth {
 enum class MessageType : std::uint16_t {
     online = 1,  // master: the generation is complete, accept
     listen,      // worker asks for a listener (queryServer); master: its answer
-    newconn,     // master: a connection, handed over
+    newconn,     // master: connections, handed over
     ack,         // worker: taken
     nack,        // worker: not taken, or its descriptor was lost on the way
     disconnect,  // worker: accepts no more; payload: why it could not even start
@@ -30,8 +32,12 @@ enum class MessageType : std::uint16_t {
 struct Message {
     MessageType type{};
     std::string_view payload;  // valid during the callback
-    FileDescriptor fd;         // the callback may take it
-    bool fd_lost = false;      // one was sent, but there was no room for it here (MSG_CTRUNC)
+    // In the order in which they were sent. The callback may take them; what it leaves is closed.
+    std::span<FileDescriptor> fds;
+    bool fd_lost = false;  // more were sent, but there was no room for them here (MSG_CTRUNC)
+
+    // The next one; none when there is no further one.
+    FileDescriptor take_fd() noexcept;
 };
 
 // One end of a SOCK_SEQPACKET pair: messages arrive whole, in order, and sending never blocks. Messages of a
@@ -40,6 +46,7 @@ struct Message {
 class Channel {
  public:
     static constexpr std::size_t kMaxPayload = 8192;
+    static constexpr std::size_t kMostDescriptors = 32;  // with one message
 
     struct Ends {
         FileDescriptor master;
@@ -53,9 +60,9 @@ class Channel {
     Channel& operator=(const Channel&) = delete;
 
     Result<void> start();
-    // Queued when the socket is full; `fd` is duplicated then, so the caller's is free either way. False when
-    // the channel is closed, or the payload too long.
-    bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+    // Queued when the socket is full; the descriptors are duplicated then, so the caller's are free either
+    // way. False when the channel is closed, or the payload too long, or the descriptors too many.
+    bool send(MessageType type, std::string_view payload = {}, std::span<const int> fds = {});
 
     // Delivers what has arrived already: the last words of a process that has ended.
     void read_rest();
@@ -68,16 +75,18 @@ class Channel {
 
  private:
     struct Packet {
-        std::string bytes;
-        FileDescriptor fd;
+        MessageType type{};
+        std::string payload;
+        std::vector<FileDescriptor> fds;
     };
     // crowded: the kernel has no room for more descriptors on their way, and will not say when it has.
     enum class Sent : std::uint8_t { yes, full, crowded, failed };
 
-    Sent transmit(std::string_view bytes, int fd);
+    Sent transmit(MessageType type, std::string_view payload, std::span<const int> fds);
+    bool queue(MessageType type, std::string_view payload, std::span<const int> fds, Sent why);
     void on_ready(Readiness readiness);
     bool receive();
-    void deliver(std::string_view bytes, FileDescriptor fd, int flags);
+    void deliver(std::string_view bytes, std::span<FileDescriptor> fds, int flags);
     void flush();
     void wait_for_room(Sent why);
     void read_some();

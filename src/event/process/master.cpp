@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/log/log_file.hpp"
 #include "core/system/process_title.hpp"
@@ -206,7 +207,7 @@ void Master::reopen() {
     for (const auto& file : files.logs) paths.push_back(file.path);
     for (const std::string& path : paths) {
         Result<FileDescriptor> file = open_log_file(path);
-        if (file) workers_.send_all(MessageType::reopen, path, file->get());
+        if (file) workers_.send_all(MessageType::reopen, path, std::array{file->get()});
     }
 }
 

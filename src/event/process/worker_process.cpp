@@ -70,11 +70,12 @@ class WorkerProcess {
     }
 
     void reopen(Message& message) {
-        if (!message.fd) return log().error("the new descriptor of \"{}\" was lost", message.payload);
-        if (Result<FileDescriptor> copy = duplicate(message.fd.get())) {
+        FileDescriptor fd = message.take_fd();
+        if (!fd) return log().error("the new descriptor of \"{}\" was lost", message.payload);
+        if (Result<FileDescriptor> copy = duplicate(fd.get())) {
             start_.cycle.own<RuntimeFiles>().adopt(message.payload, *std::move(copy));
         }
-        log().adopt(message.payload, std::move(message.fd));
+        log().adopt(message.payload, std::move(fd));
         redirect_standard_error(log());
     }
 

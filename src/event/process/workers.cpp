@@ -25,8 +25,8 @@ WorkerHandle::WorkerHandle(Workers& owner, WorkerIdentity identity, ScoreboardRo
       child_(Callback<int>::to<&WorkerHandle::on_ended>(*this)),
       start_limit_(Callback<>::to<&WorkerHandle::on_start_limit>(*this)) {}
 
-bool WorkerHandle::send(MessageType type, std::string_view payload, int fd) {
-    return channel_ != nullptr && channel_->send(type, payload, fd);
+bool WorkerHandle::send(MessageType type, std::string_view payload, std::span<const int> fds) {
+    return channel_ != nullptr && channel_->send(type, payload, fds);
 }
 
 void WorkerHandle::leave() {
@@ -235,8 +235,8 @@ void Workers::kill_all() noexcept {
     for (auto& worker : all_) worker->signal(SIGKILL);
 }
 
-void Workers::send_all(MessageType type, std::string_view payload, int fd) {
-    for (auto& worker : all_) worker->send(type, payload, fd);
+void Workers::send_all(MessageType type, std::string_view payload, std::span<const int> fds) {
+    for (auto& worker : all_) worker->send(type, payload, fds);
 }
 
 void Workers::ended(WorkerHandle& worker, int status) {

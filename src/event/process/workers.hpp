@@ -41,7 +41,7 @@ class WorkerHandle {
     // Once it has ended: the connections it held then.
     std::uint64_t lost() const noexcept { return lost_; }
 
-    bool send(MessageType type, std::string_view payload = {}, int fd = -1);
+    bool send(MessageType type, std::string_view payload = {}, std::span<const int> fds = {});
     // It reads less than it is told: messages wait for it here.
     bool behind() const noexcept { return channel_ != nullptr && channel_->queued() > 0; }
     void signal(int number) const noexcept { child_.signal(number); }
@@ -120,7 +120,7 @@ class Workers {
     void terminate_all();
     void kill(std::uint64_t generation) noexcept;
     void kill_all() noexcept;
-    void send_all(MessageType type, std::string_view payload, int fd);
+    void send_all(MessageType type, std::string_view payload, std::span<const int> fds);
 
     // At SIGCHLD, where there are no pidfds.
     void poll();

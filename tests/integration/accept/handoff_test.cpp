@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
@@ -27,6 +28,26 @@ std::string config(unsigned workers, std::string_view events = "", std::string_v
            "server { listen 127.0.0.1:{port1} strategy=shared; location / { status; } } }\n";
 }
 
+std::size_t descriptors(pid_t pid) {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+        ++count;
+    }
+    return count;
+}
+
+// The master closes its copies of connections when nobody waits for that: until it has.
+bool descriptors_at_rest(pid_t pid) {
+    std::size_t last = descriptors(pid);
+    unsigned same = 0;
+    return eventually([&] {
+        const std::size_t now = descriptors(pid);
+        same = std::exchange(last, now) == now ? same + 1 : 0;
+        return same == 20;
+    });
+}
+
 // Waits until that many workers serve, and returns them. Whatever was on its way is at its end then.
 std::vector<pid_t> serving(const Server& server, std::size_t count) {
     std::set<pid_t> seen;
@@ -37,6 +58,7 @@ std::vector<pid_t> serving(const Server& server, std::size_t count) {
     std::vector<pid_t> workers = server.workers();
     // The tests send signals to them: never to anything else.
     if (workers.size() != count) throw std::runtime_error("not all workers serve:\n" + server.error_log());
+    EXPECT_TRUE(descriptors_at_rest(server.master()));
     return workers;
 }
 
@@ -94,15 +116,6 @@ std::uint64_t total(const Server& server, const std::string& counter) {
         sum += std::strtoull(text.c_str() + text.find("} ", at) + 2, nullptr, 10);
     }
     return sum;
-}
-
-std::size_t descriptors(pid_t pid) {
-    std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry :
-         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
-        ++count;
-    }
-    return count;
 }
 
 // Lets the process open no further descriptor; returns the limit it had.
@@ -307,8 +320,8 @@ TEST(HandoffTest, WhenNoWorkerComesInTimeConnectionsAreClosedAndCounted) {
 TEST(HandoffTest, WhoWaitsWhenTheServerQuitsIsServed) {
     Server server(config(1));
     const pid_t worker = serving(server, 1)[0];
-    ::kill(worker, SIGSTOP);
     const std::size_t before = descriptors(server.master());
+    ::kill(worker, SIGSTOP);
     std::vector<Client> clients = ask(server, 5);
     // All are with the master once it has accepted them; what is in the kernel's backlog is not.
     ASSERT_TRUE(eventually([&] { return descriptors(server.master()) >= before + 5; }));

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
@@ -22,6 +23,14 @@ std::size_t sockets_of(pid_t pid) {
         sockets += target.starts_with("socket:") ? 1 : 0;
     }
     return sockets;
+}
+
+// Its only front, or 0 while it has none.
+pid_t front_of(const Server& server) {
+    for (const pid_t pid : server.children(server.master())) {
+        if (title_of(pid).starts_with("berth: front")) return pid;
+    }
+    return 0;
 }
 
 std::string proxied(std::string_view events, std::string_view listen = "") {
@@ -59,6 +68,34 @@ TEST(LentSocketsTest, OldFrontsFindNewWorkersWhenTheStrategyChanges) {
     expect_served_after(proxied(""), proxied("", "strategy=handoff"));
 }
 
+// The front hears of the client's words and of the worker's end in one turn, the words first.
+TEST(LentSocketsTest, WordsThatComeWithTheWorkersEndGoToAnotherWorker) {
+    Server server(answering_pid(2, "accept_strategy proxy;", ""));
+    ASSERT_TRUE(at_rest(server, 2));
+    const pid_t front = front_of(server);
+    ASSERT_NE(front, 0);
+    for (unsigned i = 0; i < times(3, 100); ++i) {
+        ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+        std::map<pid_t, std::size_t> sockets;
+        for (const pid_t worker : server.workers()) sockets[worker] = sockets_of(worker);
+        Client silent(server.port());
+        pid_t chosen = 0;
+        ASSERT_TRUE(eventually([&] {
+            for (const auto& [worker, before] : sockets) {
+                if (sockets_of(worker) > before) chosen = worker;
+            }
+            return chosen != 0;
+        })) << i;
+        ::kill(front, SIGSTOP);
+        const bool sent = silent.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        ::kill(chosen, SIGKILL);
+        const bool ended = eventually([&] { return !alive(chosen); });
+        ::kill(front, SIGCONT);
+        ASSERT_TRUE(sent && ended);
+        EXPECT_EQ(silent.read_response().status, 200) << i << server.error_log();
+    }
+}
+
 TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
     const std::string here = proxied("worker_listen 127.0.0.1:{port1}+;");
     const std::string there = proxied("worker_listen 127.0.0.1:{port2}+;");
@@ -83,15 +120,9 @@ TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
 // A reload takes a port from its fronts, and the one that the kernel has woken is killed: workers look.
 TEST(LentSocketsTest, NobodySleepsWhenAnOldFrontIsKilledWhileTheStrategyChanges) {
     Server server(proxied(""));
-    const auto front = [&] {
-        for (const pid_t pid : server.children(server.master())) {
-            if (title_of(pid).starts_with("berth: front")) return pid;
-        }
-        return 0;
-    };
     for (unsigned i = 0; i < times(3, 200); ++i) {
-        ASSERT_TRUE(eventually([&] { return front() != 0 && who_answers(server.port()) != 0; })) << i;
-        const pid_t victim = front();
+        ASSERT_TRUE(eventually([&] { return front_of(server) != 0 && who_answers(server.port()) != 0; })) << i;
+        const pid_t victim = front_of(server);
         server.set_config(proxied("", "strategy=shared"));
         server.signal(SIGHUP);
         for (int n = 0; alive(victim) && n < 100; ++n) {

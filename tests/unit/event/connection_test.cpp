@@ -149,13 +149,17 @@ TEST_P(ConnectionsTest, ANewOneIsReadBeforeThePollerIsAsked) {
     EXPECT_TRUE(ends(peer));
 }
 
-TEST_P(ConnectionsTest, ANewOneThatIsSilentIsWatchedAndSoAreThoseAfterIt) {
+TEST_P(ConnectionsTest, AfterNewOnesThatWereSilentTheNextIsWatchedAtOnce) {
     auto [connection, peer] = tcp_pair(pool_);
     std::string heard;
     connection->set_session(std::make_unique<AnswerOnce>(heard));
     turn();
-    auto [second, other] = tcp_pair(pool_);
-    second->set_session(std::make_unique<Diary>(pages_));
+    auto [second, silent] = tcp_pair(pool_);
+    std::string nothing;
+    second->set_session(std::make_unique<AnswerOnce>(nothing));
+    turn();
+    auto [third, other] = tcp_pair(pool_);
+    third->set_session(std::make_unique<Diary>(pages_));
     turn();
     EXPECT_EQ(pages_, Pages{"start"});
     peer.say("late");

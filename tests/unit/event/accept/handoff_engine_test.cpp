@@ -26,22 +26,28 @@ class FakeTarget final : public HandoffTarget {
     std::vector<std::uint64_t> tickets;
     std::vector<std::uint16_t> clients;  // ports of all it was ever sent
     bool reachable = true;
+    std::size_t most_at_once = ~std::size_t{0};
+    unsigned messages = 0;
     bool says_full = false;
     std::uint64_t says_open = 0;
     unsigned asked = 0;
     unsigned redistributed = 0;
 
  private:
-    bool send(const HandedConnection& connection) override {
-        if (!reachable) return false;
-        EXPECT_TRUE(connection.fd);
-        tickets.push_back(connection.ticket);
-        clients.push_back(connection.peer.port());
-        return true;
+    std::size_t send(std::span<const HandedConnection* const> connections) override {
+        if (!reachable) return 0;
+        ++messages;
+        const std::size_t sent = std::min(connections.size(), most_at_once);
+        for (const HandedConnection* connection : connections.first(sent)) {
+            EXPECT_TRUE(connection->fd);
+            tickets.push_back(connection->ticket);
+            clients.push_back(connection->peer.port());
+        }
+        return sent;
     }
     bool full() const noexcept override { return says_full; }
     std::uint64_t open() const noexcept override { return says_open; }
-    bool ask_for_decision(bool) override { return ++asked, false; }
+    bool ask_for_decision() override { return ++asked, false; }
     void count_redistributed(HandoffListener&) override { ++redistributed; }
 
     HandoffEngine& engine_;
@@ -141,6 +147,49 @@ TEST_P(HandoffEngineTest, ABurstIsSpreadToo) {
     EXPECT_EQ(one_.clients.size(), 1U);
     EXPECT_EQ(two_.clients.size(), 1U);
     EXPECT_EQ(three_.clients.size(), 1U);
+}
+
+TEST_P(HandoffEngineTest, WhatATargetGetsInOneGoIsOneMessage) {
+    configure(16, 2);
+    engine_.join(*listener_, one_);
+    engine_.join(*listener_, two_);
+    turns();
+    for (int i = 0; i < 30; ++i) connect();
+    turns();
+    turns();
+    EXPECT_EQ(one_.clients.size(), 15U);
+    EXPECT_EQ(two_.clients.size(), 15U);
+    EXPECT_LE(one_.messages, 6U);  // of 1, 1, 2, 4, 8, 14 that are accepted together
+    EXPECT_LE(two_.messages, 6U);
+}
+
+TEST_P(HandoffEngineTest, WhatCannotBeSentOfAMessageGoesLaterInItsOrder) {
+    configure(4, 2);
+    engine_.join(*listener_, one_);
+    one_.most_at_once = 1;
+    turns();
+    std::vector<std::uint16_t> all;
+    for (int i = 0; i < 4; ++i) all.push_back(connect());
+    turns();
+    one_.most_at_once = 4;
+    EXPECT_TRUE(run_until([&] { return one_.clients.size() == 4; }));
+    EXPECT_EQ(one_.clients, all);
+    EXPECT_EQ(one_.tickets, (std::vector<std::uint64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(value(counters_.handed), 4U);
+    EXPECT_EQ(value(counters_.waiting), 0U);
+}
+
+TEST_P(HandoffEngineTest, WhoDecidesInTimeIsNotAskedAndWhoDoesNotIsAskedOnce) {
+    engine_.join(*listener_, one_);
+    connect_and_turn();
+    EXPECT_EQ(one_.asked, 0U);
+    one_.decide();
+    turns();
+    connect_and_turn();
+    EXPECT_TRUE(run_until([&] { return one_.asked == 1; }));
+    loop().run_once(3 * HandoffEngine::kTidy);
+    loop().run_once(3 * HandoffEngine::kTidy);
+    EXPECT_EQ(one_.asked, 1U);
 }
 
 TEST_P(HandoffEngineTest, AStuckTargetHoldsTheWindowAndNoMore) {

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "event/process/channel.hpp"
 #include "tests/unit/event/accept/serving.hpp"
@@ -51,9 +53,27 @@ class HandoffReceiverTest : public ServingTest {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
         const FileDescriptor given(ends[0]);
-        const HandoffPayload payload(NewConnection{listener, ticket, Address::ipv4(0x0a000001, 99)});
-        EXPECT_TRUE(master_->send(MessageType::newconn, payload.text(), given.get()));
+        std::string payload;
+        append_new_connection(payload, listener, ticket, Address::ipv4(0x0a000001, 99));
+        EXPECT_TRUE(master_->send(MessageType::newconn, payload, std::array{given.get()}));
         return FileDescriptor(ends[1]);
+    }
+    // Several at once, beginning with that ticket.
+    std::vector<FileDescriptor> hand_over_all(std::uint64_t ticket, std::span<const std::uint32_t> listeners) {
+        std::string payload;
+        std::vector<FileDescriptor> given;
+        std::vector<int> fds;
+        std::vector<FileDescriptor> clients;
+        for (const std::uint32_t listener : listeners) {
+            int ends[2];
+            EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+            given.emplace_back(ends[0]);
+            clients.emplace_back(ends[1]);
+            fds.push_back(ends[0]);
+            append_new_connection(payload, listener, ticket++, Address::ipv4(0x0a000001, 99));
+        }
+        EXPECT_TRUE(master_->send(MessageType::newconn, payload, fds));
+        return clients;
     }
     bool decided(std::uint64_t ticket) {
         return run_until([&] { return row_->handoff.last() == ticket; });
@@ -83,12 +103,38 @@ TEST_F(HandoffReceiverTest, TakesWithoutAMessageUnlessItIsAsked) {
     EXPECT_EQ(row_->listener(0).handed.load(), 1U);
     loop_->run_once(Duration(0));
     EXPECT_TRUE(said_.empty());
-    row_->handoff.ask(HandoffState::Asked::soon);
+    row_->handoff.ask();
     const FileDescriptor another = hand_over(2);
     EXPECT_TRUE(said(MessageType::ack));
-    row_->handoff.ask(HandoffState::Asked::at_once);
+    row_->handoff.ask();
     const FileDescriptor third = hand_over(3);
     EXPECT_TRUE(run_until([&] { return said_.size() == 2; }));
+}
+
+TEST_F(HandoffReceiverTest, DecidesAboutEachOfAMessageAndTellsOnce) {
+    serve("");
+    row_->handoff.ask();
+    const std::vector<FileDescriptor> clients = hand_over_all(1, std::array{0U, 17U, 0U});
+    ASSERT_TRUE(decided(3));
+    EXPECT_TRUE(row_->handoff.taken(1));
+    EXPECT_FALSE(row_->handoff.taken(2));
+    EXPECT_TRUE(row_->handoff.taken(3));
+    EXPECT_TRUE(greeted(clients[0]));
+    EXPECT_FALSE(greeted(clients[1]));
+    EXPECT_TRUE(greeted(clients[2]));
+    EXPECT_TRUE(said(MessageType::nack));
+    loop_->run_once(Duration(0));
+    EXPECT_EQ(said_.size(), 1U);
+}
+
+TEST_F(HandoffReceiverTest, WhatFindsNoSlotInAMessageIsRefusedAlone) {
+    serve("worker_connections 2;");
+    const std::vector<FileDescriptor> clients = hand_over_all(1, std::array{0U, 0U, 0U});
+    ASSERT_TRUE(decided(3));
+    EXPECT_TRUE(row_->handoff.taken(1));
+    EXPECT_TRUE(row_->handoff.taken(2));
+    EXPECT_FALSE(row_->handoff.taken(3));
+    EXPECT_TRUE(said(MessageType::nack));
 }
 
 TEST_F(HandoffReceiverTest, RefusesWhenItHasNoSlotAndSaysWhenItHasOneAgain) {
@@ -139,7 +185,7 @@ TEST_F(HandoffReceiverTest, RefusesWhatItCannotRead) {
     serve("");
     const FileDescriptor before = hand_over(1);
     ASSERT_TRUE(decided(1));
-    EXPECT_TRUE(master_->send(MessageType::newconn, "not so", before.get()));
+    EXPECT_TRUE(master_->send(MessageType::newconn, "not so", std::array{before.get()}));
     ASSERT_TRUE(decided(2));
     EXPECT_FALSE(row_->handoff.taken(2));
     EXPECT_TRUE(said(MessageType::nack));

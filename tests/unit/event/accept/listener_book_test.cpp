@@ -19,9 +19,9 @@ class Asker final : public HandoffTarget {
     std::vector<std::size_t> sent;  // numbers of the listeners
 
  private:
-    bool send(const HandedConnection& connection) override {
-        sent.push_back(connection.listener->index());
-        return true;
+    std::size_t send(std::span<const HandedConnection* const> connections) override {
+        for (const HandedConnection* connection : connections) sent.push_back(connection->listener->index());
+        return connections.size();
     }
 };
 
@@ -222,12 +222,26 @@ TEST_P(ListenerBookTest, ADescriptorOfTheAskedProcess) {
 
 TEST(HandoffMessageTest, ThereAndBack) {
     const Address peer = *Address::parse("[2001:db8::1]:443");
-    const HandoffPayload connection(NewConnection{5, 1ULL << 40U, peer});
-    const auto read = read_new_connection(connection.text());
-    ASSERT_TRUE(read);
-    EXPECT_EQ(read->listener, 5U);
-    EXPECT_EQ(read->ticket, 1ULL << 40U);
-    EXPECT_EQ(read->peer, peer);
+    std::string connections;
+    append_new_connection(connections, 5, 1ULL << 40U, peer);
+    append_new_connection(connections, 6, 2, Address());
+    std::string_view rest = connections;
+    const auto first = take_new_connection(rest);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->listener, 5U);
+    EXPECT_EQ(first->ticket, 1ULL << 40U);
+    EXPECT_EQ(first->peer, peer);
+    const auto second = take_new_connection(rest);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->listener, 6U);
+    EXPECT_EQ(second->ticket, 2U);
+    EXPECT_FALSE(second->peer.specified());
+    EXPECT_TRUE(rest.empty());
+    for (std::size_t length = 0; length < connections.size(); ++length) {
+        std::string_view part = std::string_view(connections).substr(0, length);
+        while (take_new_connection(part)) {}
+        EXPECT_EQ(part.empty(), length == 0 || length == 16 + peer.length()) << length;
+    }
 
     ListenQuestion asked;
     asked.number = 3;
@@ -255,9 +269,10 @@ TEST(HandoffMessageTest, ThereAndBack) {
 
 TEST(HandoffStateTest, DecisionsAreSeenAndWhoWaitsIsTold) {
     auto state = std::make_unique<HandoffState>();
-    EXPECT_EQ(state->decide(1, true), HandoffState::Asked::no);
-    state->ask(HandoffState::Asked::soon);
-    EXPECT_EQ(state->decide(2, false), HandoffState::Asked::soon);
+    state->decide(1, true);
+    EXPECT_FALSE(state->take_question());
+    state->ask();
+    state->decide(2, false);
     EXPECT_TRUE(state->take_question());
     EXPECT_FALSE(state->take_question());
     EXPECT_EQ(state->last(), 2U);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -21,7 +22,7 @@ class ChannelTest : public ::testing::Test {
         void on_message(Message& message) {
             types.push_back(message.type);
             payloads.emplace_back(message.payload);
-            if (message.fd) fds.push_back(std::move(message.fd));
+            while (FileDescriptor fd = message.take_fd()) fds.push_back(std::move(fd));
         }
         void on_closed() { ++closed; }
 
@@ -65,7 +66,7 @@ TEST_F(ChannelTest, DeliversBothWaysInOrder) {
 
 TEST_F(ChannelTest, PassesDescriptors) {
     Result<Pipe> pipe = make_pipe();
-    EXPECT_TRUE(one_->channel.send(MessageType::reopen, "/a.log", pipe->write.get()));
+    EXPECT_TRUE(one_->channel.send(MessageType::reopen, "/a.log", std::array{pipe->write.get()}));
     pipe->write.reset();
     run_until([&] { return other_->fds.size() == 1; });
     EXPECT_EQ(::write(other_->fds[0].get(), "x", 1), 1);
@@ -79,13 +80,35 @@ TEST_F(ChannelTest, QueuesWhatDoesNotFitAndLosesNothing) {
     constexpr std::size_t kCount = 500;
     Result<Pipe> pipe = make_pipe();
     for (std::size_t i = 0; i < kCount; ++i) {
-        ASSERT_TRUE(one_->channel.send(MessageType::stats, big, i % 100 == 0 ? pipe->write.get() : -1));
+        const std::array fds{pipe->write.get(), pipe->read.get()};
+        ASSERT_TRUE(one_->channel.send(MessageType::stats, big, std::span(fds).first(i % 100 == 0 ? 2 : 0)));
     }
     EXPECT_GT(one_->channel.queued(), 0U);
     run_until([&] { return other_->payloads.size() == kCount; });
     EXPECT_EQ(one_->channel.queued(), 0U);
-    EXPECT_EQ(other_->fds.size(), kCount / 100);
+    EXPECT_EQ(other_->fds.size(), 2 * (kCount / 100));
     EXPECT_EQ(other_->payloads.back(), big);
+}
+
+TEST_F(ChannelTest, PassesManyDescriptorsInTheirOrder) {
+    std::vector<Pipe> pipes;
+    std::vector<int> ends;
+    for (std::size_t i = 0; i < Channel::kMostDescriptors; ++i) {
+        pipes.push_back(*make_pipe());
+        ends.push_back(pipes.back().write.get());
+    }
+    EXPECT_TRUE(one_->channel.send(MessageType::newconn, "all", ends));
+    ends.push_back(ends.front());
+    EXPECT_FALSE(one_->channel.send(MessageType::newconn, "one too many", ends));
+    run_until([&] { return other_->payloads.size() == 1; });
+    ASSERT_EQ(other_->fds.size(), Channel::kMostDescriptors);
+    for (std::size_t i = 0; i < Channel::kMostDescriptors; ++i) {
+        const char byte = static_cast<char>(i);
+        EXPECT_EQ(::write(other_->fds[i].get(), &byte, 1), 1);
+        char got = -1;
+        EXPECT_EQ(::read(pipes[i].read.get(), &got, 1), 1);
+        EXPECT_EQ(got, byte);
+    }
 }
 
 TEST_F(ChannelTest, RefusesWhatIsTooLong) {

@@ -148,7 +148,10 @@ void Load::read(Client& client) {
 
 void Load::on_answer(Client& client) {
     now_ = now();
-    if (last_answer_ != 0) longest_gap_ = std::max(longest_gap_, now_ - last_answer_);
+    if (last_answer_ != 0) {
+        longest_gap_ = std::max(longest_gap_, now_ - last_answer_);
+        moment().gap = std::max(moment().gap, now_ - last_answer_);
+    }
     last_answer_ = now_;
     if (client.answer.status() < 200 || client.answer.status() >= 400) {
         fail(client, counts_.refused);
@@ -282,6 +285,13 @@ void Load::print() const {
     separator = "";
     for (const Moment& moment : moments_) {
         std::printf("%s[%lu, %lu, %.1f]", separator, moment.answered, moment.failed, micros(moment.worst));
+        separator = ", ";
+    }
+    // Of the monotonic clock, which the one who reads this has, too.
+    std::printf("], \"began_at\": %.6f, \"gaps_us\": [", static_cast<double>(begin_) / 1e9);
+    separator = "";
+    for (const Moment& moment : moments_) {
+        std::printf("%s%.1f", separator, micros(moment.gap));
         separator = ", ";
     }
     std::printf("]}\n");

@@ -36,6 +36,7 @@ struct Moment {
     std::uint64_t answered = 0;
     std::uint64_t failed = 0;
     std::uint64_t worst = 0;  // nanoseconds of the slowest answer
+    std::uint64_t gap = 0;    // nanoseconds of the longest time without an answer that ended in it
 };
 
 class Load {

@@ -7,6 +7,7 @@
 
 #include "tests/bench/client/hold.hpp"
 #include "tests/bench/client/load.hpp"
+#include "tests/bench/client/serve.hpp"
 
 int main(int argc, char** argv) {
     const berth::bench::Options options = berth::bench::parse_options(argc, argv);
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (options.serve) return berth::bench::serve(options);
     if (options.hold > 0) return berth::bench::hold(options);
     berth::bench::Load load(options);
     load.run();

@@ -13,11 +13,12 @@ constexpr char kUsage[] =
     "client --port N [--path /] [--connections 64] [--seconds 1] [--rate PER_SECOND] [--close]\n"
     "       [--other-path PATH --every N] [--timeout 10] [--slow-ms 100]\n"
     "client --port N --hold CONNECTIONS [--pause-us N] [--ask] [--path /]\n"
+    "client --port N --serve\n"
     "Asks http://127.0.0.1:PORT and prints what came of it as JSON. With --rate requests are due at fixed "
     "times and\n"
     "their latency counts from then on, however late they could be sent. With --hold it prints a line, and "
     "holds the\n"
-    "connections until its input ends.\n";
+    "connections until its input ends. With --serve it is a server that answers twelve bytes.\n";
 
 const option kOptions[] = {{"port", required_argument, nullptr, 'p'},
                            {"connections", required_argument, nullptr, 'c'},
@@ -32,6 +33,7 @@ const option kOptions[] = {{"port", required_argument, nullptr, 'p'},
                            {"hold", required_argument, nullptr, 'h'},
                            {"pause-us", required_argument, nullptr, 'w'},
                            {"ask", no_argument, nullptr, 'a'},
+                           {"serve", no_argument, nullptr, 'b'},
                            {nullptr, 0, nullptr, 0}};
 
 unsigned number(const char* text) { return static_cast<unsigned>(std::strtoul(text, nullptr, 10)); }
@@ -51,6 +53,7 @@ bool take(Options& options, int name) {
         case 'h': options.hold = number(optarg); return true;
         case 'w': options.pause_us = number(optarg); return true;
         case 'a': options.ask = true; return true;
+        case 'b': options.serve = true; return true;
         default: return false;
     }
 }

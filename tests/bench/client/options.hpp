@@ -20,6 +20,7 @@ struct Options {
     unsigned hold = 0;      // open so many connections one after the other and hold them, nothing else
     unsigned pause_us = 0;  // between these
     bool ask = false;       // one answered request on each of these
+    bool serve = false;     // be a server at `port`, nothing else
 };
 
 // Exits with a usage text when the command line is wrong.

@@ -179,7 +179,7 @@ std::size_t EventLoop::run_posted() {
 }
 
 Duration EventLoop::timeout(Duration longest) const noexcept {
-    if (!posted_.empty() || first_buried_ != nullptr) return Duration::zero();
+    if (busy()) return Duration::zero();
     const TimePoint next = timers_.next();
     if (next == kNever) return longest;
     const Duration wait = std::max(next - now_, Duration::zero());

@@ -140,6 +140,9 @@ class EventLoop {
     // Ends run() after the current turn.
     void stop() noexcept { stopping_ = true; }
 
+    // Something is left to do: the next wait will be none.
+    bool busy() const noexcept { return !posted_.empty() || first_buried_ != nullptr; }
+
     // Outside of a turn only: runs what is posted and buries, until nothing is left to bury. For destructors
     // of what closes things on this loop.
     void settle() noexcept;

@@ -86,9 +86,10 @@ def reload():
 
 
 def longest_other_gap(rows):
-    """A gap that is no longer than those of a time without any death is this machine's, not the death's."""
-    gaps = [rows.get("backend", "nginx", "longest_gap_us"), rows.get("backend", "berth", "calm_gap_us")]
-    return None if gaps[0] is None else max(gap for gap in gaps if gap is not None)
+    """A gap that is no longer than those of times without any death is this machine's, not the death's."""
+    calm = [rows.get("backend", peer, "calm_gap_us") for peer in ("berth", "nginx")]
+    gap = rows.get("backend", "nginx", "longest_gap_us")
+    return None if gap is None else max([gap, *(other for other in calm if other is not None)])
 
 
 def proxied():

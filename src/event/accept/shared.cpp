@@ -68,10 +68,11 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
 
     void on_ready(Readiness) {
         count(counters_.wakeups);
-        const unsigned done =
-            accept_some(multi_ ? kMultiBatch : batch_.begin(worker_.loop().counters().turns));
+        const unsigned wanted = multi_ ? kMultiBatch : batch_.begin(worker_.loop().counters().turns);
+        const unsigned most = turn_ != nullptr ? turn_->most(wanted) : wanted;
+        const unsigned done = accept_some(most);
         if (done == 0 && !retry_.armed()) count(counters_.empty_wakeups);
-        batch_.end(done);
+        if (done < most || most == wanted) batch_.end(done);
         if (turn_ != nullptr) turn_->accepted();
     }
     void on_again() { accept_some(kMultiBatch); }

@@ -36,9 +36,14 @@ void AcceptTurn::leave(Member& member) noexcept {
     lease_.release(worker_);
 }
 
+unsigned AcceptTurn::most(unsigned wanted) const noexcept {
+    const std::size_t free = connections_.free();
+    const std::size_t below = free > reserve() ? free - reserve() : 1;
+    return static_cast<unsigned>(std::min<std::size_t>(wanted, below));
+}
+
 void AcceptTurn::accepted() noexcept {
-    const std::size_t reserve = connections_.limit() / 8;
-    to_pass_ = reserve - std::min(reserve, connections_.free());
+    to_pass_ = reserve() - std::min(reserve(), connections_.free());
     if (mine_) lease_.release(worker_);
 }
 
@@ -73,7 +78,8 @@ bool AcceptTurn::let_pass() noexcept {
         passing_ = false;
         return false;
     }
-    --to_pass_;
+    // New connections make turns that do not wait, in which nobody else could have had his.
+    if (!loop_.busy()) --to_pass_;
     if (!passing_) {
         passing_ = true;
         lease_.release(worker_);

@@ -21,8 +21,8 @@ inline constexpr std::string_view kTurnOffered = "turn";
 // again when it goes back to waiting: workers that sleep are not woken for their turn. They try every
 // `delay`, or when the deadline of the one that has it passes.
 //
-// A worker that is 7/8 full lets its turns pass: as many as it has connections above that, but not longer
-// than `delay`, after which it takes the lease if nobody else wanted it.
+// A worker that is 7/8 full takes one connection at a time and lets turns pass: as many as it has connections
+// above that, but not longer than `delay`, after which it takes the lease if nobody else wanted it.
 class AcceptTurn final : private LoopObserver {
  public:
     // Watches a socket when it is this worker's turn.
@@ -53,6 +53,8 @@ class AcceptTurn final : private LoopObserver {
         to_pass_ = 0;
         passing_ = false;
     }
+    // Of `wanted` connections, how many may be accepted in one go.
+    unsigned most(unsigned wanted) const noexcept;
     // A member has accepted what there was, or as much as it may in one go.
     void accepted() noexcept;
 
@@ -63,6 +65,7 @@ class AcceptTurn final : private LoopObserver {
  private:
     void before_wait() override;
     void after_wait(std::span<const ReadyEvent> ready) override;
+    std::size_t reserve() const noexcept { return connections_.limit() / 8; }
     bool let_pass() noexcept;
     void begin();
     void end() noexcept;

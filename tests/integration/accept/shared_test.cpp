@@ -130,17 +130,16 @@ TEST(AcceptMutexTest, AStoppedHolderLosesItsPlaceAtItsDeadline) {
     EXPECT_NE(who_answers(server.port()), 0);
 }
 
-// How many turns a nearly full worker lets pass is the unit test's; how soon another one takes them is not
-// certain.
-TEST(AcceptMutexTest, MoreConnectionsThanOneWorkerHoldsAreAllAnswered) {
+// 224 of 256 are seven eighths. The first one above that may find the other worker still asleep and come here
+// all the same; each further one lets more turns pass.
+TEST(AcceptMutexTest, OneThatIsSevenEighthsFullLeavesTheRestToOthers) {
     Server server(
-        "worker_processes 2; events { worker_connections 32; accept_mutex on; }\n"
+        "worker_processes 2; events { worker_connections 256; accept_mutex on; }\n"
         "http { server { listen 127.0.0.1:{port}; location / { return 200 $pid; } } }\n");
     ASSERT_TRUE(at_rest(server, 2));
-    const std::map<pid_t, unsigned> counts = spread(server.port(), 48);
-    unsigned answered = 0;
-    for (const auto& [pid, count] : counts) answered += pid != 0 ? count : 0;
-    EXPECT_EQ(answered, 48U);
+    const std::map<pid_t, unsigned> counts = spread(server.port(), 384);
+    EXPECT_EQ(counts.size(), 2U);
+    for (const auto& [pid, count] : counts) EXPECT_LE(count, 232U) << pid;
 }
 
 // --- accept_mutex exclusive

@@ -47,7 +47,7 @@ LDFLAGS = $(INSTRUMENT) $(LD_OPT)
 # Rewritten only when the flags change, so that objects are rebuilt exactly then.
 $(OBJS)/flags: FORCE
 	@mkdir -p $(OBJS)
-	@printf '%s\n' '$(subst ','\'',$(CXX) $(CXXFLAGS) $(TEST_OPTIMISE))' > $@.new
+	@printf '%s\n' '$(subst ','\'',$(CXX) $(CXXFLAGS) $(TEST_OPTIMISE) precompiled: $(PRECOMPILED))' > $@.new
 	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 FORCE:
 
@@ -84,8 +84,9 @@ define precompile
 @mkdir -p $(@D)
 @echo '  CXX $< for the $(notdir $(@D))'
 @{ cat $<; printf '%s\n' $(2); } > $(@D)/precompiled.hpp
-@$(CXX) $(1) -x c++-header -o $@ $(@D)/precompiled.hpp
+@$(CXX) $(1) -MD -MP -MF $(@D)/precompiled.d -MT $@ -x c++-header -o $@ $(@D)/precompiled.hpp
 endef
+-include $(OBJS)/precompiled/server/precompiled.d $(OBJS)/precompiled/tests/precompiled.d
 
 $(SERVER_PRECOMPILED): auto/precompiled.hpp $(OBJS)/flags
 	$(call precompile,$(CXXFLAGS))
@@ -115,6 +116,13 @@ $(OBJS)/added/%.o: /%.cpp $(OBJS)/flags
 
 $(OBJS)/tests/%.o: tests/%.cpp $(OBJS)/flags $(TEST_PRECOMPILED)
 	$(call compile,$(TEST_CXXFLAGS) $(WITH_TEST_PRECOMPILED))
+
+# Without GoogleTest.
+$(OBJS)/tests/modules/%.o: tests/modules/%.cpp $(OBJS)/flags
+	$(call compile,$(TEST_CXXFLAGS))
+
+$(OBJS)/tests/fuzz/%.o: tests/fuzz/%.cpp $(OBJS)/flags
+	$(call compile,$(TEST_CXXFLAGS))
 
 $(OBJS)/server: $(MAIN_OBJECT) $(OBJECTS) $(OBJS)/sources
 	$(call link)
@@ -260,9 +268,9 @@ uninstall:
 
 # What a compiler made; the choices of configure stay.
 clean:
-	rm -rf $(OBJS)/precompiled $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/asks $(OBJS)/server $(OBJS)/server_asks $(OBJS)/unit_tests \
-	    $(OBJS)/integration_tests $(OBJS)/fuzz_* $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d \
-	    $(OBJS)/flags $(OBJS)/sources $(SERVER)
+	rm -rf $(OBJS)/precompiled $(OBJS)/src $(OBJS)/tests $(OBJS)/added $(OBJS)/fuzz $(OBJS)/bench $(OBJS)/asks \
+	    $(OBJS)/server $(OBJS)/server_asks $(OBJS)/unit_tests $(OBJS)/integration_tests $(OBJS)/fuzz_* \
+	    $(OBJS)/*.objects $(OBJS)/modules.cpp $(OBJS)/modules.o $(OBJS)/modules.d $(OBJS)/flags $(OBJS)/sources $(SERVER)
 
 distclean:
 	rm -rf $(OBJS) $(SERVER) $(MAKEFILE) compile_commands.json

@@ -277,6 +277,7 @@ void Connection::close() noexcept {
     poke_.cancel();
     if (held_elsewhere_) {
         watcher_.unwatch();
+        if (!end_sent_) static_cast<void>(transport_->shutdown_write(fd_.get()));
     } else {
         watcher_.unwatch_closing();
     }
@@ -295,6 +296,7 @@ void Connection::close() noexcept {
 
 void Connection::finish() noexcept {
     if (!closed_) transport_->shutdown_write(fd_.get());
+    end_sent_ = true;
     close();
 }
 
@@ -302,12 +304,14 @@ void Connection::abort() noexcept {
     if (closed_) return;
     const linger reset{1, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    end_sent_ = true;
     close();
 }
 
 void Connection::lingering_close(Duration time, Duration timeout) {
     if (closed_) return;
     idle(false);
+    end_sent_ = true;
     if (transport_->shutdown_write(fd_.get()).failed()) return close();
     set_session(std::make_unique<LingerSession>(loop_->now() + time, timeout));
 }

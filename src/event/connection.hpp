@@ -187,6 +187,7 @@ class Connection final : public LogContext, private Buried {
     bool peer_closed_ = false;
     bool closed_ = false;
     bool held_elsewhere_ = false;
+    bool end_sent_ = false;    // or a reset is wanted instead
     bool read_first_ = false;  // not watched yet: it was read at once, and may be over soon
     std::uint32_t requests_ = 0;
     EventLoop* loop_;

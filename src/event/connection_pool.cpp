@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kShortOf = 16;    // eviction begins when a sixteenth of the slots is left
 constexpr std::size_t kEvictMost = 32;  // in one go
-// Of new connections that are watched before one is read first again.
+// Half of it: so many new connections are watched at once, at most, before one is read first again.
 constexpr unsigned kLongestPause = 31;
 
 std::atomic<std::uint64_t> last_number{0};
@@ -116,8 +116,8 @@ bool ConnectionPool::reads_first() noexcept {
     return false;
 }
 
-// Reading first saves calls of epoll_ctl(2) when there is something, and costs a recv(2) when there is nothing:
-// one that had nothing says little, several in a row say that these clients speak later.
+// Reading first saves calls of epoll_ctl(2) when there is something, and costs a recv(2) when there is
+// nothing: one that had nothing says little, several in a row say that these clients speak later.
 void ConnectionPool::found(bool something) noexcept {
     pause_ = something ? 0 : std::min(pause_ * 2 + 1, kLongestPause);
     watch_first_ = pause_ / 2;

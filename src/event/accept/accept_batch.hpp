@@ -6,16 +6,17 @@
 
 namespace berth {
 
-// One at first, and twice as many as before while connections come faster than the loop's turns, up to `most`.
-// Asking for one too many costs a system call that finds nothing, so after that nothing more is tried for a
-// while: the longer, the more often in a row it was in vain. For a socket that is watched by level: what is left
-// is reported again.
+// One at first, and twice as many as before while connections come faster than the loop's turns, up to
+// `most`. Asking for one too many costs a system call that finds nothing, so after that nothing more is tried
+// for a while: the longer, the more often in a row it was in vain. For a socket that is watched by level:
+// what is left is reported again.
 class AcceptBatch {
  public:
     explicit AcceptBatch(unsigned most) noexcept : most_(most) {}
 
     // For a go in this turn of the loop (EventLoop::Counters::turns).
     unsigned begin(std::uint64_t turn) noexcept {
+        if (turn == last_turn_) return size_;
         const bool pressing = last_turn_ + 1 == turn;
         last_turn_ = turn;
         if (!pressing) {

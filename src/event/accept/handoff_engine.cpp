@@ -141,7 +141,6 @@ bool HandoffEngine::waiting() const noexcept {
 void HandoffEngine::close_all() {
     ending_ = true;
     again_.stop();
-    tidy_.stop();
     for (auto& listener : listeners_) {
         listener->watcher_.unwatch();
         listener->hold_.stop();
@@ -149,6 +148,7 @@ void HandoffEngine::close_all() {
         push_all(*listener, std::exchange(listener->members_, {}));
         drop_waiting(*listener, "the server ends");
     }
+    if (!busy_.empty() && !tidy_.armed()) tidy_.start(loop_, kTidy);
 }
 
 void HandoffEngine::abandon() noexcept {
@@ -336,10 +336,10 @@ void HandoffEngine::give(HandedConnection connection, HandoffTarget& target) {
 bool HandoffEngine::send(HandoffTarget& target) {
     auto& all = target.undecided_;
     std::size_t unsent = std::exchange(target.unsent_, 0);
-    batch_.clear();
-    for (std::size_t i = all.size() - unsent; i < all.size(); ++i) batch_.push_back(&all[i]);
-    const std::size_t sent = unsent == 0 ? 0 : target.send(batch_);
-    for (std::size_t i = 0; i < sent; ++i) count(batch_[i]->listener->counters_.handed);
+    sending_.clear();
+    for (std::size_t i = all.size() - unsent; i < all.size(); ++i) sending_.push_back(&all[i]);
+    const std::size_t sent = unsent == 0 ? 0 : target.send(sending_);
+    for (std::size_t i = 0; i < sent; ++i) count(sending_[i]->listener->counters_.handed);
     if (sent == unsent) return true;
     for (unsent -= sent; unsent > 0; --unsent) {
         HandedConnection connection = std::move(all.back());
@@ -415,8 +415,8 @@ void HandoffEngine::accept_some(HandoffListener& listener) {
     while (done < most && has_room(listener) && accept_one(listener)) ++done;
     if (woken && done == 0 && !listener.ready_) count(listener.counters_.empty_wakeups);
     if (done == most || !listener.ready_) listener.batch_.end(done);
-    // What is left is reported again.
-    if (done == most && !paused_) listener.ready_ = false;
+    // What is left is reported again, while the socket is watched.
+    if (done == most && has_room(listener)) listener.ready_ = false;
 }
 
 // False when there is nothing more to accept now.

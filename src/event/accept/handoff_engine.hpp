@@ -121,9 +121,9 @@ class HandoffListener {
 // nothing. While there is no target at all, nothing is accepted for `hold`; then everything is, closed and
 // counted (dropped).
 //
-// What is chosen for a target in one go is sent to it in one go. A descriptor of what has been taken is closed
-// when the engine next looks, kTidy after it went at the latest: for this alone nobody is woken, except by a
-// target that has not decided by then.
+// What is chosen for a target in one go is sent to it in one go. A descriptor of what has been taken is
+// closed when the engine next looks, kTidy after it went at the latest: for this alone nobody is woken,
+// except by a target that has not decided by then.
 //
 // Runs in any process that has a loop. Everything is called on it; the work is done in a task at the end of
 // the turn, so that several changes in a turn are one to it.
@@ -221,8 +221,8 @@ class HandoffEngine {
     Busy busy_;                         // targets with something undecided
     std::vector<HandoffTarget*> able_;  // of choose(), kept for their memory
     std::vector<Balancer::Candidate> candidates_;
-    std::vector<const HandedConnection*> batch_;  // of send()
-    bool paused_ = false;  // out of descriptors or memory
+    std::vector<const HandedConnection*> sending_;  // of send(), likewise
+    bool paused_ = false;                           // out of descriptors or memory
     bool resting_ = false;
     bool ending_ = false;
     Task work_;

@@ -1,6 +1,8 @@
 // Taking and refusing; and asking the master to listen.
 #include "event/accept/handoff_receiver.hpp"
 
+#include <algorithm>
+
 #include "event/process/channel.hpp"
 #include "event/process/worker.hpp"
 
@@ -15,8 +17,7 @@ constexpr Duration kNoDescriptors{250};
 }  // namespace
 
 HandoffReceiver::HandoffReceiver(Worker& worker)
-    : worker_(worker),
-      room_(Callback<>::to<&HandoffReceiver::on_room>(*this)) {
+    : worker_(worker), room_(Callback<>::to<&HandoffReceiver::on_room>(*this)) {
     worker_.row().handoff.set_full(false);
 }
 

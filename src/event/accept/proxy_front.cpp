@@ -24,7 +24,7 @@ namespace {
 constexpr Duration kFirstWords{5};
 // To a worker's port on this machine.
 constexpr Duration kConnect{1000};
-// Between a worker's death as seen by its connections, and as known to the master.
+// Between a worker's death as seen by its connections, and as known to the master: at most.
 constexpr Duration kDoubt{500};
 constexpr Duration kTryAgain{20};
 constexpr std::size_t kFirstPiece = 16 * 1024;
@@ -154,6 +154,7 @@ class FrontSession final : public Session {
     bool reserved_ = false;
     unsigned slot_ = 0;
     std::uint64_t worker_ = 0;
+    TimePoint doubts_until_{};
     std::vector<unsigned> tried_;
 };
 
@@ -326,9 +327,10 @@ void FrontSession::not_connected(int error_number) {
     retry_elsewhere();
 }
 
-// The worker may have died since it was given the connection, and its end not be reported yet: as long as none of
-// the client's bytes is with it, another one can have them.
+// The worker may have died since it was given the connection, and its end not be reported yet: as long as
+// none of the client's bytes is with it, another one can have them.
 void FrontSession::client_speaks() {
+    if (link_ == nullptr) return;
     on_worker_speaks();
     if (state_ != State::silent || link_ == nullptr) return;
     static thread_local std::array<char, kFirstPiece> piece;
@@ -348,7 +350,8 @@ void FrontSession::doubt() {
     drop_link();
     placed(false);
     state_ = State::doubting;
-    connection().deadline(kDoubt);
+    doubts_until_ = connection().loop().now() + kDoubt;
+    connection().deadline(kTryAgain);
 }
 
 // The worker took no byte of the client's.
@@ -379,7 +382,7 @@ void FrontSession::drop_link() noexcept {
 }
 
 void FrontSession::on_worker_speaks() {
-    if (state_ != State::silent) return;
+    if (state_ != State::silent || link_ == nullptr) return;
     Connection& server = link_->connection();
     std::array<char, 1024> piece;
     const IoResult got = server.recv(piece);
@@ -393,8 +396,14 @@ void FrontSession::on_worker_speaks() {
 
 // A worker that lives has ended the connection of its own accord; for one that has died it goes to another.
 void FrontSession::decide() {
-    if (port_.board().places[slot_].worker.load() == worker_) return connection().close();
-    try_again();
+    if (port_.board().places[slot_].worker.load() != worker_) return try_again();
+    if (connection().loop().now() < doubts_until_) return connection().deadline(kTryAgain);
+    if (connection().has_unread()) {
+        count(port_.counters().dropped);
+        port_.front().log().at(LogLevel::info, &connection(),
+                               "the worker ended the connection as the client spoke");
+    }
+    connection().close();
 }
 
 void FrontSession::hold() {

@@ -71,6 +71,7 @@ class Channel {
     void close() noexcept;
     std::size_t queued() const noexcept { return queue_.size(); }
     std::uint64_t ignored() const noexcept { return ignored_; }  // unknown, malformed or of a newer version
+    // Messages that came with fewer descriptors than were sent.
     std::uint64_t lost_descriptors() const noexcept { return lost_descriptors_; }
 
  private:

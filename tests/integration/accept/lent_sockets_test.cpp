@@ -121,7 +121,8 @@ TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
 TEST(LentSocketsTest, NobodySleepsWhenAnOldFrontIsKilledWhileTheStrategyChanges) {
     Server server(proxied(""));
     for (unsigned i = 0; i < times(3, 200); ++i) {
-        ASSERT_TRUE(eventually([&] { return front_of(server) != 0 && who_answers(server.port()) != 0; })) << i;
+        ASSERT_TRUE(eventually([&] { return front_of(server) != 0 && who_answers(server.port()) != 0; }))
+            << i;
         const pid_t victim = front_of(server);
         server.set_config(proxied("", "strategy=shared"));
         server.signal(SIGHUP);

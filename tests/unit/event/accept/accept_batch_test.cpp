@@ -20,6 +20,14 @@ TEST(AcceptBatchTest, DoublesWhileTurnsFollowEachOther) {
     EXPECT_EQ(batch.begin(100), 1U);  // after a pause
 }
 
+TEST(AcceptBatchTest, ASecondGoInATurnIsAsLargeAsTheFirst) {
+    AcceptBatch batch(8);
+    for (std::uint64_t turn = 10; turn < 13; ++turn) batch.end(batch.begin(turn));
+    EXPECT_EQ(batch.begin(12), 4U);
+    batch.end(4);
+    EXPECT_EQ(batch.begin(13), 8U);
+}
+
 TEST(AcceptBatchTest, AnAttemptInVainIsNotMadeAgainAtOnce) {
     AcceptBatch batch(8);
     unsigned in_vain = 0;

@@ -59,7 +59,8 @@ class HandoffReceiverTest : public ServingTest {
         return FileDescriptor(ends[1]);
     }
     // Several at once, beginning with that ticket.
-    std::vector<FileDescriptor> hand_over_all(std::uint64_t ticket, std::span<const std::uint32_t> listeners) {
+    std::vector<FileDescriptor> hand_over_all(std::uint64_t ticket,
+                                              std::span<const std::uint32_t> listeners) {
         std::string payload;
         std::vector<FileDescriptor> given;
         std::vector<int> fds;

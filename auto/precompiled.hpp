@@ -1,6 +1,6 @@
 // What nearly every source file includes, compiled once for a build: it saves two fifths of the compiler's time.
 // Only headers that do not change. Each source names what it uses all the same: builds with
-// --without-precompiled-headers, as one of CI's is, do not have this. The tests' own has <gtest/gtest.h> as well.
+// --without-precompiled-headers do not have this, nor has clang-tidy. The tests' own has <gtest/gtest.h> as well.
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -94,14 +94,6 @@ class Running:
     def kill(self):
         self._stage.processes.kill(self.process)
 
-    def again(self, core=processes.LOAD_CORE):
-        """Another one in its place, started as it was."""
-        with processes.giving_way() as end_it:
-            process = self._stage.processes.start(self.process.args, core)
-            running = Running(self.peer, self._stage, process, self.port, self.worker_count)
-            end_it(process)
-        return running
-
 
 class Peer:
     """A server in one of its ways to share a port."""

@@ -105,23 +105,6 @@ def wait_until(condition, seconds, what):
         time.sleep(0.005)
 
 
-LEAST = 19      # nice(2)
-
-
-@contextlib.contextmanager
-def giving_way():
-    """This program, and what it starts meanwhile, take only the time that nobody else wants: starting a server is not what
-    is measured. Gives a function that ends this for one of them. Only root may take it back, so others do not do it."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    if os.geteuid() == 0:
-        os.setpriority(os.PRIO_PROCESS, 0, LEAST)
-    try:
-        yield lambda process: os.geteuid() or os.setpriority(os.PRIO_PGRP, process.pid, before)
-    finally:
-        if os.geteuid() == 0:
-            os.setpriority(os.PRIO_PROCESS, 0, before)
-
-
 class Processes:
     """Owns every program that was started; leaving the context ends what is left of them."""
 

@@ -148,7 +148,7 @@ void HandoffEngine::close_all() {
         push_all(*listener, std::exchange(listener->members_, {}));
         drop_waiting(*listener, "the server ends");
     }
-    if (!busy_.empty() && !tidy_.armed()) tidy_.start(loop_, kTidy);
+    tidy_soon();
 }
 
 void HandoffEngine::abandon() noexcept {
@@ -194,13 +194,19 @@ void HandoffEngine::give_back(HandedConnection connection, HandoffTarget& from) 
     }
 }
 
-void HandoffEngine::collect() {
+// `what` may take the target it is given out of busy_, when it has nothing undecided any more.
+template <class What>
+void HandoffEngine::for_each_busy(What what) {
     Busy all;
     all.splice_back(busy_);
     while (HandoffTarget* target = all.pop_front()) {
         busy_.push_back(*target);
-        target->collect(*this);  // which takes it out again when it has decided all
+        what(*target);
     }
+}
+
+void HandoffEngine::collect() {
+    for_each_busy([this](HandoffTarget& target) { target.collect(*this); });
 }
 
 bool HandoffEngine::somebody_waits() const noexcept {
@@ -213,6 +219,10 @@ void HandoffEngine::ask_for_decisions() {
     bool some = false;
     for (HandoffTarget& target : busy_) some = target.ask_for_decision() || some;
     if (some) look();
+}
+
+void HandoffEngine::tidy_soon() {
+    if (!busy_.empty() && !tidy_.armed()) tidy_.start(loop_, kTidy);
 }
 
 // Most have decided by now.
@@ -231,14 +241,14 @@ void HandoffEngine::work() {
         place_waiting(*listener);
         if (listener->ready_) accept_some(*listener);
     }
-    send_all();
+    for_each_busy([this](HandoffTarget& target) { send(target); });
     for (auto& listener : listeners_) {
         if (!listener->closed_) watch(*listener);
     }
     if (somebody_waits()) {
         ask_for_decisions();
-    } else if (!busy_.empty() && !tidy_.armed()) {
-        tidy_.start(loop_, kTidy);
+    } else {
+        tidy_soon();
     }
     forget_closed();
 }
@@ -353,15 +363,6 @@ bool HandoffEngine::send(HandoffTarget& target) {
     if (all.empty()) Busy::erase(target);
     if (!again_.armed()) again_.start(loop_, kAgain);
     return false;
-}
-
-void HandoffEngine::send_all() {
-    Busy all;
-    all.splice_back(busy_);
-    while (HandoffTarget* target = all.pop_front()) {
-        busy_.push_back(*target);
-        send(*target);  // which takes it out again when it has nothing
-    }
 }
 
 void HandoffEngine::to_the_end(HandoffListener& listener, HandoffTarget& target) {

@@ -192,7 +192,8 @@ class HandoffEngine {
     HandoffTarget* choose_by_address(HandoffListener& listener, const HandedConnection& connection);
     void give(HandedConnection connection, HandoffTarget& target);
     bool send(HandoffTarget& target);
-    void send_all();
+    template <class What>
+    void for_each_busy(What what);
     bool may_overtake(const HandoffListener& listener) const noexcept;
     void place_waiting(HandoffListener& listener);
     void accept_some(HandoffListener& listener);
@@ -209,6 +210,7 @@ class HandoffEngine {
     void collect();
     bool somebody_waits() const noexcept;
     void ask_for_decisions();
+    void tidy_soon();
     void on_tidy();
     void forget_closed();
     void work();

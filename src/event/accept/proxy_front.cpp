@@ -330,7 +330,6 @@ void FrontSession::not_connected(int error_number) {
 // The worker may have died since it was given the connection, and its end not be reported yet: as long as
 // none of the client's bytes is with it, another one can have them.
 void FrontSession::client_speaks() {
-    if (link_ == nullptr) return;
     on_worker_speaks();
     if (state_ != State::silent || link_ == nullptr) return;
     static thread_local std::array<char, kFirstPiece> piece;

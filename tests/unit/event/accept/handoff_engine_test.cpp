@@ -210,9 +210,10 @@ TEST_P(HandoffEngineTest, WithoutAQueueAllThatHasNoRoomStaysInTheKernel) {
     configure(1, 0);
     engine_.join(*listener_, one_);
     connect();
+    connect();
     connect_and_turn();
     EXPECT_EQ(value(counters_.accepted), 1U);
-    EXPECT_GT(one_.asked, 0U);  // at once: the other one waits in the kernel
+    EXPECT_GT(one_.asked, 0U);  // at once: the others wait in the kernel
     one_.decide();
     turns();
     EXPECT_EQ(value(counters_.accepted), 2U);

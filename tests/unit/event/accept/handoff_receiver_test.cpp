@@ -50,13 +50,7 @@ class HandoffReceiverTest : public ServingTest {
     }
     // Hands over one end of a pair; returns the other one, the client's.
     FileDescriptor hand_over(std::uint64_t ticket, std::uint32_t listener = 0) {
-        int ends[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-        const FileDescriptor given(ends[0]);
-        std::string payload;
-        append_new_connection(payload, listener, ticket, Address::ipv4(0x0a000001, 99));
-        EXPECT_TRUE(master_->send(MessageType::newconn, payload, std::array{given.get()}));
-        return FileDescriptor(ends[1]);
+        return std::move(hand_over_all(ticket, std::array{listener}).front());
     }
     // Several at once, beginning with that ticket.
     std::vector<FileDescriptor> hand_over_all(std::uint64_t ticket,

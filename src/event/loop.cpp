@@ -11,8 +11,6 @@
 
 namespace berth {
 
-namespace {}  // namespace
-
 void Watcher::unwatch() noexcept {
     if (loop_ != nullptr) loop_->unwatch(*this);
 }

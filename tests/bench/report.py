@@ -40,6 +40,7 @@ FIGURES = {
     "polite": ("announced", "", "answers that said Connection: close on a kept connection"),
     "longest_gap_us": ("longest gap", "us", "the longest time without any answer"),
     "usual_gap_us": ("usual gap", "us", "of the longest times without any answer, one for each kill, the median"),
+    "worst_gap_us": ("worst gap", "us", "the longest of all these times"),
     "calm_gap_us": ("calm gap", "us", "the longest time without any answer while nothing happened"),
     "gap_kept_us": ("gap kept", "us", "the same on kept connections"),
     "gap_single_us": ("gap single", "us", "the same with a connection for each request"),

@@ -109,8 +109,8 @@ void Worker::accept_connections() {
     }
 }
 
-bool Worker::tell_master(MessageType type, std::string_view payload, std::span<const int> fds) {
-    return master_ != nullptr && master_->send(type, payload, fds);
+bool Worker::tell_master(MessageType type, std::string_view payload) {
+    return master_ != nullptr && master_->send(type, payload);
 }
 
 void Worker::take(Message& message) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,7 +72,7 @@ class Worker {
     bool has_master() const noexcept { return master_ != nullptr; }  // false with master_process off
     void talk_to(Channel& master) noexcept { master_ = &master; }
     // False when there is no master any more.
-    bool tell_master(MessageType type, std::string_view payload = {}, std::span<const int> fds = {});
+    bool tell_master(MessageType type, std::string_view payload = {});
     // Connections that the master hands over, and addresses it is asked to listen on.
     HandoffReceiver& handoff() noexcept { return *handoff_; }
     // A message for one of the accept strategies.

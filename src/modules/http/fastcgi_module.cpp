@@ -3,7 +3,7 @@
 #include "modules/http/builder.hpp"
 #include "modules/http/fastcgi/conf.hpp"
 #include "modules/http/fastcgi/fastcgi_request.hpp"
-#include "modules/http/upstream/rows.hpp"
+#include "modules/http/gateway/rows.hpp"
 
 namespace berth {
 
@@ -35,11 +35,7 @@ constexpr std::array kOwn = {
         "Passes requests to a FastCGI application, as php-fpm: HOST[:PORT], unix:PATH, or an upstream by its "
         "name. What it is told is said by fastcgi_param; the file fastcgi_params has the usual.",
         Kind::value),
-    row_of<C>(repeatable(custom<&GatewayConf::params, take_gateway_param>(
-        "fastcgi_param", in_http, {2, 3}, "NAME TEXT [if_not_empty]",
-        "A parameter of requests. CONTENT_LENGTH is always that of the body; the client's fields are "
-        "HTTP_NAME. A block that has one takes none of the block around it.",
-        Kind::value))),
+    param_row<C>("fastcgi_param"),
     text<&C::index>("fastcgi_index", in_http, "The file that a path with a slash at its end means."),
     custom<&C::split_path_info, take_split_path_info>(
         "fastcgi_split_path_info", in_location, {1, 1}, "REGEX",

@@ -1,7 +1,7 @@
 // The module scgi: scgi_pass and what stands beside it.
 #include "core/module.hpp"
+#include "modules/http/gateway/rows.hpp"
 #include "modules/http/scgi/scgi_request.hpp"
-#include "modules/http/upstream/rows.hpp"
 
 namespace berth {
 
@@ -17,11 +17,7 @@ constexpr std::array kOwn = {
         "Passes requests to an SCGI application: HOST[:PORT], unix:PATH, or an upstream by its name. What it "
         "is told is said by scgi_param; the file scgi_params has the usual.",
         Kind::value),
-    row_of<C>(repeatable(custom<&GatewayConf::params, take_gateway_param>(
-        "scgi_param", in_http, {2, 3}, "NAME TEXT [if_not_empty]",
-        "A parameter of requests. CONTENT_LENGTH is always that of the body; the client's fields are "
-        "HTTP_NAME. A block that has one takes none of the block around it.",
-        Kind::value))),
+    param_row<C>("scgi_param"),
 };
 
 constexpr auto directives = joined_rows(upstream_rows<C, "scgi">(), kOwn);

@@ -1,6 +1,6 @@
 // The module uwsgi: uwsgi_pass and what stands beside it.
 #include "core/module.hpp"
-#include "modules/http/upstream/rows.hpp"
+#include "modules/http/gateway/rows.hpp"
 #include "modules/http/uwsgi/uwsgi_request.hpp"
 
 namespace berth {
@@ -15,14 +15,9 @@ constexpr std::array kOwn = {
     action<C, take_gateway_pass<C, handle_gateway<C, UwsgiRequest>>>(
         "uwsgi_pass", in_location | in_location_if, {1, 1}, "ADDRESS",
         "Passes requests to a uwsgi application: [uwsgi://]HOST[:PORT], unix:PATH, or an upstream by its "
-        "name. "
-        "What it is told is said by uwsgi_param; the file uwsgi_params has the usual.",
+        "name. What it is told is said by uwsgi_param; the file uwsgi_params has the usual.",
         Kind::value),
-    row_of<C>(repeatable(custom<&GatewayConf::params, take_gateway_param>(
-        "uwsgi_param", in_http, {2, 3}, "NAME TEXT [if_not_empty]",
-        "A parameter of requests. CONTENT_LENGTH is always that of the body; the client's fields are "
-        "HTTP_NAME. A block that has one takes none of the block around it.",
-        Kind::value))),
+    param_row<C>("uwsgi_param"),
     number<&C::modifier1>("uwsgi_modifier1", in_http,
                           "The first modifier of packets: which of uWSGI's plugins a request is for."),
     number<&C::modifier2>("uwsgi_modifier2", in_http, "The second modifier of packets."),

@@ -5,18 +5,29 @@
 
 namespace berth::upstream {
 
-KeptConnection::KeptConnection(KeptConnections& owner, Column& column, std::uint32_t peer) noexcept
+namespace {
+
+void note_unasked(PeerState& peer, Connection& connection) {
+    peer.unasked.fetch_add(1, std::memory_order_relaxed);
+    if (connection.log() == nullptr) return;
+    connection.log()->at(LogLevel::warn, &connection,
+                         "a kept connection is closed: {} sent bytes nobody had asked for", peer.name);
+}
+
+}  // namespace
+
+KeptConnection::KeptConnection(KeptConnections& owner, Column& column, PeerState& peer) noexcept
     : owner_(&owner), column_(column), peer_(peer) {
     ++owner.size_;
     owner.by_age_.push_back(*this);
-    column_.held[peer_].idle.fetch_add(1, std::memory_order_relaxed);
+    column_.held[peer_.index].idle.fetch_add(1, std::memory_order_relaxed);
 }
 
 void KeptConnection::leave() noexcept {
     if (owner_ == nullptr) return;
     of_peer_.unlink();
     by_age_.unlink();
-    column_.held[peer_].idle.fetch_sub(1, std::memory_order_relaxed);
+    column_.held[peer_.index].idle.fetch_sub(1, std::memory_order_relaxed);
     --owner_->size_;
     owner_ = nullptr;
 }
@@ -30,10 +41,7 @@ void KeptConnection::on_readable() {
     char byte = 0;
     const IoResult result = connection().recv({&byte, 1});
     if (result.would_block()) return;
-    if (result.ok() && connection().log() != nullptr) {
-        connection().log()->at(LogLevel::warn, &connection(),
-                               "an unused connection is closed: the server sent bytes nobody had asked for");
-    }
+    if (result.ok()) note_unasked(peer_, connection());
     close();
 }
 
@@ -42,10 +50,11 @@ KeptConnections::~KeptConnections() {
 }
 
 bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connection, Column& column,
-                           std::uint32_t peer) {
+                           PeerState& peer) {
     connection.count_request();
     if (options_.connections == 0 || connection.closed() || connection.peer_closed()) return false;
-    if (connection.has_unread() || connection.requests() >= options_.requests) return false;
+    if (connection.has_unread()) return note_unasked(peer, connection), false;
+    if (connection.requests() >= options_.requests) return false;
     if (connection.loop().now() - connection.opened_at() >= options_.time) return false;
     while (size_ >= options_.connections) by_age_.front()->close();
     auto session = std::make_unique<KeptConnection>(*this, column, peer);
@@ -59,13 +68,11 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
 Connection* KeptConnections::take(KeptConnection::PeerList& list, bool certain) noexcept {
     while (KeptConnection* kept = list.back()) {
         Connection& connection = kept->connection();
-        kept->leave();
-        if (connection.closed()) continue;  // somebody else closed it in this turn
         // Its session was not told yet what came, or the loop was not.
-        if ((certain || connection.maybe_readable() || connection.peer_closed()) && !connection.is_silent()) {
-            connection.close();
-            continue;
-        }
+        const bool asks = certain || connection.maybe_readable() || connection.peer_closed();
+        if (!connection.closed() && asks && !connection.is_silent()) kept->on_readable();
+        kept->leave();
+        if (connection.closed()) continue;
         connection.set_session(nullptr);
         connection.idle(false);
         connection.no_deadline();

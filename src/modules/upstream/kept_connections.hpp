@@ -13,10 +13,11 @@ namespace berth::upstream {
 
 class KeptConnections;
 
-// The session of a connection while nobody uses it. Whatever the peer sends, its end above all, closes it.
+// The session of a connection while nobody uses it. Whatever the peer sends, its end above all, closes it;
+// bytes are counted and logged (PeerState::unasked).
 class KeptConnection final : public Session {
  public:
-    KeptConnection(KeptConnections& owner, Column& column, std::uint32_t peer) noexcept;
+    KeptConnection(KeptConnections& owner, Column& column, PeerState& peer) noexcept;
     ~KeptConnection() override { leave(); }
 
     void on_readable() override;
@@ -31,7 +32,7 @@ class KeptConnection final : public Session {
     friend class KeptConnections;
     KeptConnections* owner_;
     Column& column_;
-    std::uint32_t peer_;
+    PeerState& peer_;
     ListHook of_peer_;
     ListHook by_age_;
 
@@ -50,8 +51,8 @@ class KeptConnections {
     ~KeptConnections();
 
     // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
-    // the caller's. When too many are kept, the oldest goes.
-    bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, std::uint32_t peer);
+    // the caller's. When too many are kept, the oldest goes. `peer` exists as long as connections to it do.
+    bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, PeerState& peer);
     // The latest that was kept, without a session; null when there is none. `certain`: see
     // Lease::take_idle().
     static Connection* take(KeptConnection::PeerList& list, bool certain) noexcept;

@@ -420,6 +420,7 @@ std::vector<PeerView> PeerGroup::view(std::uint64_t now) {
         view.failures = peer.failures;
         view.abandoned = peer.abandoned;
         view.unavailable = peer.unavailable;
+        view.unasked = peer.unasked.load(std::memory_order_relaxed);
         view.sent = peer.sent;
         view.received = peer.received;
         view.header_time = peer.header_time;

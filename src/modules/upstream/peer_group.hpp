@@ -78,6 +78,7 @@ struct PeerView {
     std::array<std::uint64_t, kFailures> failures{};
     std::uint64_t abandoned = 0;
     std::uint64_t unavailable = 0;
+    std::uint64_t unasked = 0;
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::uint64_t header_time = 0;              // microseconds

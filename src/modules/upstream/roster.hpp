@@ -78,8 +78,9 @@ struct PeerState {
     std::uint64_t requests = 0;
     std::array<std::uint64_t, 6> responses{};  // by the hundreds of the status; [0]: none or unknown
     std::array<std::uint64_t, kFailures> failures{};
-    std::uint64_t abandoned = 0;    // given up for the client's sake
-    std::uint64_t unavailable = 0;  // times it was taken out
+    std::uint64_t abandoned = 0;             // given up for the client's sake
+    std::uint64_t unavailable = 0;           // times it was taken out
+    std::atomic<std::uint64_t> unasked = 0;  // kept connections closed because it sent bytes between requests
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
     std::uint64_t downtime = 0;  // milliseconds out, without the present time

@@ -41,6 +41,8 @@ constexpr Metric kFailed{"berth_peer_failures_total", counter, "Attempts that fa
 constexpr Metric kAbandoned{"berth_peer_abandoned_total", counter,
                             "Attempts given up because the client left."};
 constexpr Metric kUnavailable{"berth_peer_unavailable_total", counter, "Times that the peer was taken out."};
+constexpr Metric kUnasked{"berth_peer_unasked_total", counter,
+                          "Kept connections closed because the peer sent bytes between two requests."};
 constexpr Metric kChecks{"berth_peer_checks_total", counter, "Active health checks that ended."};
 constexpr Metric kFailedChecks{"berth_peer_failed_checks_total", counter,
                                "Active health checks that failed."};
@@ -122,6 +124,7 @@ void write_peer(StatusWriter& out, const PeerView& peer, std::uint64_t now) {
     write_kinds(out, "failures", "kind", kFailed, kFailureNames, peer.failures);
     out.value("abandoned", kAbandoned, peer.abandoned);
     out.value("unavailable", kUnavailable, peer.unavailable);
+    out.value("unasked", kUnasked, peer.unasked);
     out.value("sent_bytes", kSent, peer.sent);
     out.value("received_bytes", kReceived, peer.received);
     out.number("header_seconds_average", static_cast<double>(peer.header_time) / 1e6);

@@ -189,7 +189,8 @@ void UpstreamWorker::keep(std::uint32_t index, Connection& connection) {
     LocalPeer& peer = local(index);
     const bool drains = worker_ != nullptr && worker_->draining();
     const bool stale = peer.epoch != peer.state->epoch.load(std::memory_order_relaxed);
-    if (drains || stale || !kept_.keep(peer.kept, connection, column_, index)) return connection.close();
+    if (drains || stale || !kept_.keep(peer.kept, connection, column_, *peer.state))
+        return connection.close();
     if (!look_.armed()) look_.start(loop(), kLookAtKept);
 }
 

@@ -42,16 +42,6 @@ std::string lines(std::size_t count) {
     return all + "end\n";
 }
 
-std::string read_until(Client& client, std::string_view end) {
-    std::string all;
-    while (!all.ends_with(end)) {
-        const std::string more = client.read_some();
-        if (more.empty()) break;
-        all += more;
-    }
-    return all;
-}
-
 class Sockets {
  public:
     explicit Sockets(std::uint16_t port) : port_(port) {}
@@ -61,14 +51,14 @@ class Sockets {
         all_.back().send(
             "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Key: x\r\n\r\n");
-        EXPECT_TRUE(read_until(all_.back(), "\r\n\r\n").starts_with("HTTP/1.1 101 "));
+        EXPECT_TRUE(all_.back().read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
     }
     // Each says something of its own, and hears it.
     void speak(int round) {
         for (std::size_t i = 0; i < all_.size(); ++i) {
             const std::string words = "round " + std::to_string(round) + ", socket " + std::to_string(i);
             all_[i].send(words);
-            EXPECT_EQ(read_until(all_[i], words), words);
+            EXPECT_EQ(all_[i].read_until(words), words);
         }
     }
 

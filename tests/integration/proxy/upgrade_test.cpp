@@ -40,28 +40,18 @@ std::unique_ptr<Backend> echo_backend() {
     });
 }
 
-std::string read_until(Client& client, std::string_view end) {
-    std::string all;
-    while (!all.ends_with(end)) {
-        const std::string more = client.read_some();
-        if (more.empty()) break;
-        all += more;
-    }
-    return all;
-}
-
 TEST(ProxyUpgrade, NeedsNoConfiguration) {
     for (const char* inside : {"", "proxy_set_header Connection \"\";"}) {
         auto backend = echo_backend();
         Server server(config(*backend, inside));
         Client client(server.port());
         client.send(kAsk);
-        const std::string head = read_until(client, "hello");
+        const std::string head = client.read_until("hello");
         EXPECT_TRUE(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << head;
         EXPECT_NE(head.find("\r\nConnection: upgrade\r\n"), std::string::npos) << head;
         EXPECT_NE(head.find("\r\nUpgrade: websocket\r\n"), std::string::npos) << head;
         client.send("ping");
-        EXPECT_EQ(read_until(client, "ping"), "ping");
+        EXPECT_EQ(client.read_until("ping"), "ping");
         const std::string big = pattern(1024 * 1024);
         std::thread sender([&] { client.send(big); });
         std::string echoed;
@@ -83,7 +73,7 @@ TEST(ProxyUpgrade, BytesSentAheadAreNotLost) {
     Server server(config(*backend));
     Client client(server.port());
     client.send(std::string(kAsk) + "early");
-    EXPECT_TRUE(read_until(client, "helloearly").ends_with("helloearly"));
+    EXPECT_TRUE(client.read_until("helloearly").ends_with("helloearly"));
 }
 
 TEST(ProxyUpgrade, AnAnswerThatWasNotAskedForIsRefused) {
@@ -117,7 +107,7 @@ TEST(ProxyUpgrade, SilenceEndsIt) {
     Server server(config(*backend, "proxy_read_timeout 300ms;"));
     Client client(server.port());
     client.send(kAsk);
-    EXPECT_TRUE(read_until(client, "hello").ends_with("hello"));
+    EXPECT_TRUE(client.read_until("hello").ends_with("hello"));
     EXPECT_TRUE(eventually([&] { return backend->open() == 0; }));
     client.read_all();
     EXPECT_TRUE(client.is_closed());
@@ -128,14 +118,14 @@ TEST(ProxyUpgrade, SurvivesReloadsUnderLoad) {
     Server server(config(*backend));
     Client socket(server.port());
     socket.send(kAsk);
-    EXPECT_TRUE(read_until(socket, "hello").ends_with("hello"));
+    EXPECT_TRUE(socket.read_until("hello").ends_with("hello"));
     Load load(server.port(), "/here");
     const int rounds = std::getenv("BERTH_LONG") != nullptr ? 20 : 3;
     for (int i = 0; i < rounds; ++i) {
         EXPECT_TRUE(load.wait_for(50));
         EXPECT_EQ(server.reload().code, 0);
         socket.send("still");
-        EXPECT_EQ(read_until(socket, "still"), "still");
+        EXPECT_EQ(socket.read_until("still"), "still");
     }
     load.stop();
     EXPECT_EQ(load.counts().failed, 0U) << load.failures();
@@ -147,7 +137,7 @@ TEST(ProxyUpgrade, IsCutAtTheLimitOfADrainingWorker) {
     Server server(config(*backend, {}, "worker_shutdown_timeout 300ms;"));
     Client socket(server.port());
     socket.send(kAsk);
-    EXPECT_TRUE(read_until(socket, "hello").ends_with("hello"));
+    EXPECT_TRUE(socket.read_until("hello").ends_with("hello"));
     EXPECT_EQ(server.reload().code, 0);
     EXPECT_TRUE(eventually([&] { return backend->open() == 0; }));
     EXPECT_TRUE(server.wait_log("closed by worker_shutdown_timeout"));

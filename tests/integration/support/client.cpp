@@ -232,6 +232,16 @@ std::string Client::read_some(std::size_t count) {
     return some;
 }
 
+std::string Client::read_until(std::string_view end) {
+    std::string all;
+    while (!all.ends_with(end)) {
+        const std::string more = read_some();
+        if (more.empty()) break;
+        all += more;
+    }
+    return all;
+}
+
 bool Client::wait_closed() { return buffer_.empty() && !fill() && error_ != ETIMEDOUT; }
 
 bool Client::is_closed() {

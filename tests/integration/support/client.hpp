@@ -51,6 +51,8 @@ class Client {
     std::string read_all();
     // Waits for at most `count` more bytes and returns what is there; empty at the end of the stream.
     std::string read_some(std::size_t count = 65536);
+    // What comes until `end` is the last of it; less when the stream ends before.
+    std::string read_until(std::string_view end);
     // Waits for the end of the stream; false when bytes came instead.
     bool wait_closed();
     // Whether the end (or a reset) is there now.

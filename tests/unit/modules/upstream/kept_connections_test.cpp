@@ -55,10 +55,12 @@ TEST_F(KeptConnectionsTest, APeerThatEndsOrSpeaksIsTakenOut) {
     ends.hang_up();
     EXPECT_TRUE(run_until([&] { return worker().kept() == 0; }));
     EXPECT_EQ(view(1).idle, 0U);
+    EXPECT_EQ(view(1).unasked, 0U);
 
     Peer speaks = serve();
     speaks.say("x");
     EXPECT_TRUE(run_until([&] { return worker().kept() == 0; }));
+    EXPECT_EQ(view(1).unasked, 1U);
     EXPECT_TRUE(run_until([&] { return speaks.hear(), speaks.ended() || speaks.error() != 0; }));
 }
 
@@ -76,6 +78,17 @@ TEST_F(KeptConnectionsTest, APeerThatEndedIsNotUsedAgainByWhoCannotRepeat) {
     EXPECT_TRUE(ended->closed());
     EXPECT_TRUE(poisoned->closed());
     EXPECT_EQ(worker().kept(), 0U);
+    EXPECT_EQ(view(1).unasked, 1U);
+}
+
+TEST_F(KeptConnectionsTest, WhatCameBehindTheLastAnswerIsCountedToo) {
+    start(servers({1}));
+    auto [connection, peer] = pair();
+    Lease given = lease();
+    connection->unread("x");
+    given.keep(*connection);
+    EXPECT_TRUE(connection->closed());
+    EXPECT_EQ(view(1).unasked, 1U);
 }
 
 TEST_F(KeptConnectionsTest, NoMoreThanConfiguredTheOldestGoes) {

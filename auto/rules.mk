@@ -19,7 +19,10 @@ endif
 find_cpp = $(sort $(shell find $(1) -name '*.cpp' 2> /dev/null))
 
 SOURCES := $(filter-out $(OFF_PATHS),$(call find_cpp,src/core src/event src/modules))
-UNIT_SOURCES := $(call find_cpp,tests/unit)
+# Tests of what is left out are left out, too: tests/unit mirrors src.
+OFF_UNIT_PATHS := $(patsubst src/%.cpp,tests/unit/%_test.cpp,$(filter %.cpp,$(OFF_PATHS))) \
+    $(patsubst src/%,tests/unit/%,$(filter-out %.cpp,$(OFF_PATHS)))
+UNIT_SOURCES := $(filter-out $(OFF_UNIT_PATHS),$(call find_cpp,tests/unit))
 INTEGRATION_SOURCES := $(call find_cpp,tests/integration) $(call find_cpp,tests/browser)
 SUPPORT_SOURCES := $(call find_cpp,tests/support)
 FUZZ_SOURCES := $(call find_cpp,tests/fuzz)

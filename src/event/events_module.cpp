@@ -144,8 +144,8 @@ constexpr Directive directives[] = {
     rows::duration<&C::front_idle_timeout>("front_idle_timeout", in_events,
                                            "With the strategy proxy: a relayed connection on which nothing "
                                            "moves for so long, in either direction, is "
-                                           "closed. It only cares for what neither worker nor client ends: "
-                                           "keepalive_timeout and the like come first."),
+                                           "closed; 0 closes none. It only cares for what neither worker nor "
+                                           "client ends: keepalive_timeout and the like come first."),
     rows::repeatable(rows::custom<&C::debug_connection, take_debug_connection>(
         "debug_connection", in_events, {1, 1}, "ADDRESS | NETWORK | unix:",
         "Connections from there are logged about in full, down to debug, whatever the levels of the error "

@@ -20,7 +20,10 @@ refused --with-debgu 'did you mean "--with-debug"?'
 refused --prefx=/opt/berth 'did you mean "--prefix"?'
 refused --instal-deps 'did you mean "--install-deps"?'
 refused --prefix= 'option "--prefix" needs a value'
+refused --prefix 'option "--prefix" needs a value, behind a "="'
 refused --with-no_such_thing_module 'unknown module'
+refused --without-http_mpa_module 'did you mean "--without-http_map_module"?'
+refused --without-http_core_module 'cannot be left out'
 refused --frobnicate 'unknown option "--frobnicate"'
 if [ -e "$work/refused" ]; then fail "a refused option leaves a build directory"; fi
 
@@ -31,6 +34,9 @@ done
 
 ./configure --builddir="$work/missing" --with-cc=no-such-compiler > "$work/out" 2>&1 && fail "a missing compiler is accepted"
 grep -q 'apt-get install g++' "$work/out" || fail "a missing compiler does not name its package"
+
+./configure --builddir="$work/missing" --with-cc-opt=-fno-such-flag > "$work/out" 2>&1 && fail "a bad flag is accepted"
+grep -q 'works, but not with these flags' "$work/out" || fail "a bad flag is not blamed"
 
 ./configure --builddir="$work/missing" --add-module="$work" > "$work/out" 2>&1 && fail "an empty module folder is accepted"
 grep -q 'berth-module' "$work/out" || fail "an empty module folder is not explained"

@@ -134,8 +134,8 @@ Grammar::Advice Grammar::unknown(std::string_view name, Context context) const {
 std::string Grammar::origin_of(std::string_view module) const {
     const bool built = std::any_of(modules_.begin(), modules_.end(),
                                    [&](const Module* candidate) { return candidate->name == module; });
-    if (module == "core" || built) return "not supported yet";
-    return fmt::format("it is of nginx's module {}; ./configure --help lists what can be added here", module);
+    if (module == "core" || module == "http" || built) return "not supported yet";
+    return fmt::format("it is of nginx's module {}; ./configure --help lists the modules there are", module);
 }
 
 }  // namespace berth

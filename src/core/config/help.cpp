@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/config/include.hpp"
 #include "core/config/known_directives.hpp"
 #include "core/text/similar.hpp"
 
@@ -71,7 +72,9 @@ std::string page(const Grammar& grammar, const Directive& row) {
     out += fmt::format("    Syntax:   {}{}{}{}\n", row.name, usage.empty() ? "" : " ", usage, end);
     const std::string fallback = row.fallback != nullptr ? row.fallback(row) : std::string();
     if (!fallback.empty()) out += fmt::format("    Default:  {} {}\n", row.name, fallback);
-    out += fmt::format("    Context:  {}\n", grammar.contexts_text(row.contexts & blocks_of(grammar)));
+    const bool anywhere = row.contexts == kInclude.contexts;
+    out += fmt::format("    Context:  {}\n",
+                       anywhere ? "any block" : grammar.contexts_text(row.contexts & blocks_of(grammar)));
     if (row.repeatable) out += "    Repeats:  may be written several times in a block\n";
     if (module != nullptr) out += fmt::format("    Module:   {}\n", module->name);
     return out + '\n' + wrapped(row.help, "    ");
@@ -130,10 +133,12 @@ std::string help_index(const Grammar& grammar) {
         if (!rows.empty())
             out += fmt::format("{}In {}\n{}", out.empty() ? "" : "\n", grammar.block_name(block), rows);
     }
-    return out;
+    return out + fmt::format("\nIn any block\n  {:<{}} {}\n", kInclude.name, kNameColumn,
+                             first_sentence(kInclude.help));
 }
 
 std::string help_directive(const Grammar& grammar, std::string_view name, bool& found) {
+    if (name == kInclude.name) return found = true, page(grammar, kInclude);
     const auto rows = grammar.named(name);
     found = !rows.empty();
     if (!found) return not_found(grammar, name);

@@ -5,12 +5,26 @@
 #include <string_view>
 
 #include "core/config/diagnostics.hpp"
+#include "core/config/directive.hpp"
 #include "core/config/grammar.hpp"
 #include "core/config/tree.hpp"
 
 namespace berth {
 
 inline constexpr std::size_t kMaxIncludeDepth = 16;
+
+// What the manual and the schema say of `include`, which is no module's row: it is resolved before rows are
+// looked up.
+inline constexpr Directive kInclude{
+    .name = "include",
+    .contexts = ~Context{0},
+    .help =
+        "Reads further files here, in either syntax: one by its path, or all that match a pattern (*.conf), "
+        "in the "
+        "order of their names. Paths are relative to the folder of the main configuration file.",
+    .arity = {1, 1},
+    .repeatable = true,
+    .usage = "FILE | PATTERN"};
 
 // The file that `-c PATH` means: PATH itself, or in a folder cluster.yaml, else nginx.conf. A path that does
 // not exist is returned as it is: reading it says so.

@@ -40,6 +40,7 @@ class NginxParser {
     bool starts_next_statement(const Node& node, Place place);
     void not_terminated(const Node& node);
     void bad_token(Token token);
+    bool take_repetition();
 
     const Source& source_;
     const Grammar& grammar_;
@@ -105,7 +106,9 @@ bool NginxParser::arguments(Node& node, Place place) {
     for (;;) {
         switch (advance()) {
             case Token::semicolon: return false;
-            case Token::open_brace: return true;
+            case Token::open_brace:
+                if (!take_repetition()) return true;
+                break;
             case Token::word:
                 if (!starts_next_statement(node, place)) {
                     node.args.push_back({scanner_.word(), here(), scanner_.quoted()});
@@ -120,6 +123,24 @@ bool NginxParser::arguments(Node& node, Place place) {
             default: bad_token(token_); break;
         }
     }
+}
+
+// "/a{2}": a word ends at its brace, but what has a number in it begins no block: it is of a regular
+// expression, which was to stand in quotes. Takes it and what is left of the word.
+bool NginxParser::take_repetition() {
+    const std::string_view text = std::string_view(source_.text).substr(skipped_);
+    const std::size_t brace = scanner_.begin();
+    if (brace == 0 || text[brace - 1] == ' ' || text[brace - 1] == '\t' || text[brace - 1] == '\n')
+        return false;
+    const std::size_t after = text.find_first_not_of("0123456789,", brace + 1);
+    if (after == text.npos || after == brace + 1 || text[after] != '}') return false;
+    Origin at = here();
+    const std::string_view repetition = text.substr(brace, after + 1 - brace);
+    at.length = static_cast<std::uint32_t>(repetition.size());
+    diagnostics_.error(at, fmt::format("\"{}\" would begin a block", repetition),
+                       "put the whole regular expression in quotes");
+    advance();
+    return true;
 }
 
 void NginxParser::block(Node& node, Place place) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/config/help.hpp"
+#include "core/config/include.hpp"
 #include "core/text/escape.hpp"
 
 namespace berth {
@@ -41,6 +42,12 @@ std::string any_of(const std::vector<std::string>& options) {
 std::string list_of(const std::string& item) { return object({{"type", "\"array\""}, {"items", item}}); }
 std::string map_of(const std::string& value) {
     return object({{"type", "\"object\""}, {"additionalProperties", value}});
+}
+
+// "1.1" without quotes is a number to YAML's readers.
+bool reads_as_number(std::string_view word) {
+    return !word.empty() && word.find_first_not_of("0123456789.") == word.npos && word.front() != '.' &&
+           word.back() != '.' && std::ranges::count(word, '.') <= 1;
 }
 
 class SchemaWriter {
@@ -88,7 +95,10 @@ std::string SchemaWriter::described(const Directive& row, std::string schema) {
 std::string SchemaWriter::words(const Directive& row) {
     if (row.kind == Kind::flag) return "{\"enum\":[true,false,\"on\",\"off\"]}";
     std::vector<std::string> choices;
-    for (const std::string_view choice : row.choices) choices.push_back(text(choice));
+    for (const std::string_view choice : row.choices) {
+        choices.push_back(text(choice));
+        if (reads_as_number(choice)) choices.emplace_back(choice);
+    }
     if (row.kind == Kind::choice) return object({{"enum", array(choices)}});
     if (choices.empty()) return refer_to("$words");
     return any_of({object({{"enum", array(choices)}}), refer_to("$words")});
@@ -139,6 +149,7 @@ std::string SchemaWriter::block_definition(Context context) const {
     }
     if (context == in_main)
         patterns.emplace_back("^x-", "{\"description\":\"Ignored: a home for anchors.\"}");
+    properties.emplace_back(kInclude.name, refer_to(kInclude.name));
     properties.emplace_back(
         "_", fmt::format("{{\"description\":{},\"type\":\"array\",\"items\":{}}}",
                          text("Statements in exactly this order."), refer_to(definition_name(context))));
@@ -157,6 +168,7 @@ std::string SchemaWriter::write() {
         {"$by_first", map_of(any_of({refer_to("$words"), refer_to("$exact")}))},
         {"$data", map_of(any_of({refer_to("$words"), refer_to("$exact"), "{\"type\":\"null\"}",
                                  list_of(object({{"type", "\"object\""}}))}))},
+        {std::string(kInclude.name), described(kInclude, any_of({refer_to("$words"), refer_to("$exact")}))},
     };
     Context blocks = in_main;
     for (const Module* module : grammar_.modules()) {

@@ -1,6 +1,7 @@
 // Looking shapes up: the build's own rows first, nginx's names after them.
 #include "core/config/shape.hpp"
 
+#include "core/config/include.hpp"
 #include "core/config/known_directives.hpp"
 
 namespace berth {
@@ -9,7 +10,7 @@ std::optional<Shape> shape_of(const Grammar& grammar, std::string_view name, Con
     const auto of_row = [](const Directive& row) {
         return Shape{row.kind, row.arity, row.repeatable, Grammar::inside(&row)};
     };
-    if (name == "include") return Shape{Kind::text, {1, 1}, true, {}};
+    if (name == kInclude.name) return of_row(kInclude);
     if (const Directive* row = grammar.find(name, context)) return of_row(*row);
 
     std::optional<Shape> found;

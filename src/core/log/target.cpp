@@ -1,4 +1,6 @@
 // The words of the error log: its levels, and the arguments of error_log.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -20,7 +22,9 @@ Result<LogLevel> parse_log_level(std::string_view text) {
     if (place != kNames.end()) return static_cast<LogLevel>(place - kNames.begin() + 1);
     std::string message = "invalid log level \"" + std::string(text) + "\"";
     const std::string_view near = closest(kNames, text);
-    if (!near.empty()) message += ", did you mean \"" + std::string(near) + "\"?";
+    if (!near.empty()) return Error(message + ", did you mean \"" + std::string(near) + "\"?");
+    message += fmt::format("; the levels are {}", fmt::join(kNames, ", "));
+    if (text == "json") message += "; JSON lines are asked for by format=json";
     return Error(std::move(message));
 }
 
@@ -35,6 +39,8 @@ Result<LogTarget> LogTarget::parse(std::span<const std::string_view> arguments) 
         auto syslog = SyslogTarget::parse(place.substr(7));
         if (!syslog) return syslog.error();
         target.syslog = *std::move(syslog);
+    } else if (place.starts_with("memory:")) {
+        return Error("logs in memory are not supported: a file, stderr or syslog: is expected");
     } else {
         target.path = place;
     }

@@ -27,6 +27,7 @@ constexpr Duration kConnect{1000};
 // Between a worker's death as seen by its connections, and as known to the master: at most.
 constexpr Duration kDoubt{500};
 constexpr Duration kTryAgain{20};
+constexpr Duration kEver = std::chrono::years(10);
 constexpr std::size_t kFirstPiece = 16 * 1024;
 
 class FrontSession;
@@ -54,6 +55,10 @@ class FrontPort final : public Buried {
     FrontBoard& board() noexcept { return front_.scoreboard().fronts(); }
     ListenerCounters& counters() noexcept { return counters_; }
     const EventsConf& conf() const { return front_.cycle().conf<EventsConf>(); }
+    Duration idle_time() const {
+        const Duration time = *conf().front_idle_timeout;
+        return time == Duration::zero() ? kEver : time;
+    }
     Slot& slot(unsigned number) noexcept { return slots_[number]; }
     bool over_tcp() const noexcept { return !slots_.empty() && !slots_.front().address.is_unix(); }
     Address local_of(Connection& client) const {
@@ -65,8 +70,8 @@ class FrontPort final : public Buried {
     // next choice. Nothing when there is none.
     std::optional<unsigned> choose(const Address& client, const std::vector<unsigned>& but);
     void hold(FrontSession& session);
-    // It could not be connected to.
-    void failed(unsigned slot, int error_number);
+    // It could not be connected to. True when it is there, but takes no more.
+    bool failed(unsigned slot, int error_number);
 
     unsigned unplaced = 0;  // accepted, but not yet on the way to a worker
 
@@ -152,6 +157,7 @@ class FrontSession final : public Session {
     State state_ = State::first_words;
     bool placed_ = false;
     bool reserved_ = false;
+    bool moves_ = false;  // a worker that was to have it would not, or has died
     unsigned slot_ = 0;
     std::uint64_t worker_ = 0;
     TimePoint doubts_until_{};
@@ -195,11 +201,15 @@ std::optional<unsigned> FrontPort::choose(const Address& client, const std::vect
     return chosen;
 }
 
-void FrontPort::failed(unsigned slot, int error_number) {
-    if (error_number == EAGAIN) return;  // as a full backlog of a unix socket says
+bool FrontPort::failed(unsigned slot, int error_number) {
+    // As a full backlog says: of a unix socket by EAGAIN, of a TCP one by silence.
+    const bool full = error_number == EAGAIN || error_number == ETIMEDOUT;
+    if (full) count(counters_.refused);
+    if (error_number == EAGAIN) return full;
     slots_[slot].absent = error_number == ENOENT || error_number == ECONNREFUSED;
-    if (std::exchange(slots_[slot].failing, true)) return;
+    if (std::exchange(slots_[slot].failing, true)) return full;
     front_.log().error("{}", system_error("connect", slots_[slot].address.to_text(), error_number).message);
+    return full;
 }
 
 void FrontPort::hold(FrontSession& session) {
@@ -272,7 +282,7 @@ bool FrontSession::offer(unsigned slot) {
         worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
     if (server == nullptr) {
         --place.offered;
-        if (worker_ != 0) port_.failed(slot, errno);
+        if (worker_ != 0) moves_ |= port_.failed(slot, errno);
         return false;
     }
     reserve(false);
@@ -316,15 +326,18 @@ void FrontSession::established() {
         return retry_elsewhere();
     }
     placed(true);
-    connection().deadline(*port_.conf().front_idle_timeout);
+    if (std::exchange(moves_, false)) count(port_.counters().redistributed);
+    connection().deadline(port_.idle_time());
     if (words.bytes > 0 || words.closed() || sent.bytes < all.size())
         relay(std::string(all.substr(sent.bytes)));
 }
 
 void FrontSession::not_connected(int error_number) {
     --port_.board().places[slot_].offered;
-    port_.failed(slot_, error_number);
-    retry_elsewhere();
+    moves_ |= port_.failed(slot_, error_number);
+    tried_.push_back(slot_);
+    drop_link();
+    place();
 }
 
 // The worker may have died since it was given the connection, and its end not be reported yet: as long as
@@ -355,6 +368,7 @@ void FrontSession::doubt() {
 
 // The worker took no byte of the client's.
 void FrontSession::retry_elsewhere() {
+    moves_ = true;
     tried_.push_back(slot_);
     drop_link();
     place();
@@ -363,7 +377,7 @@ void FrontSession::retry_elsewhere() {
 void FrontSession::relay(std::string unsent) {
     if (link_ == nullptr) return;
     RelayOptions options;
-    options.idle = *port_.conf().front_idle_timeout;
+    options.idle = port_.idle_time();
     options.to_server = std::move(unsent);
     options.ended = Callback<RelayEnd>(&FrontPort::Slot::on_ended, &port_.slot(slot_));
     FrontLink* link = std::exchange(link_, nullptr);
@@ -395,7 +409,10 @@ void FrontSession::on_worker_speaks() {
 
 // A worker that lives has ended the connection of its own accord; for one that has died it goes to another.
 void FrontSession::decide() {
-    if (port_.board().places[slot_].worker.load() != worker_) return try_again();
+    if (port_.board().places[slot_].worker.load() != worker_) {
+        moves_ = true;
+        return try_again();
+    }
     if (connection().loop().now() < doubts_until_) return connection().deadline(kTryAgain);
     if (connection().has_unread()) {
         count(port_.counters().dropped);

@@ -21,19 +21,18 @@ namespace berth {
 
 namespace {
 
-// The same for as long as this server runs, also in the background: two binaries that serve side by side must
-// not take each other's sockets.
-pid_t server_token() {
-    static const pid_t token = ::getpid();
-    return token;
-}
+// A worker's own process id would not do: all processes of a server know its sockets by this one.
+pid_t master_pid = 0;
+
+// Process ids have no more digits (PID_MAX_LIMIT, proc(5)).
+constexpr pid_t kLongestPid = 4'194'304;
 
 std::string socket_name(const Address& served) {
     return served.is_unix() ? fmt::format("unix-{:x}", served.hash()) : served.to_text();
 }
 
-std::string path_of(const std::string& folder, const Address& served, unsigned slot) {
-    return fmt::format("{}/{}-{}-{}", folder, server_token(), socket_name(served), slot);
+std::string path_of(const std::string& folder, pid_t master, const Address& served, unsigned slot) {
+    return fmt::format("{}/{}-{}-{}", folder, master, socket_name(served), slot);
 }
 
 void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& where) {
@@ -42,14 +41,15 @@ void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& whe
     const std::string folder =
         where.folder.empty() ? pid_path(cycle) + ".workers" : cycle.below_prefix(where.folder);
     const Address served = entry.address;
-    if (Result<Address> longest = Address::unix_path(path_of(folder, served, kMostWorkers)); !longest) {
+    const std::string last = path_of(folder, kLongestPid, served, kMostWorkers);
+    if (Result<Address> longest = Address::unix_path(last); !longest) {
         return loader.error(
             entry.at, "workers cannot have their sockets in \"" + folder + "\": " + longest.error().message,
             "write worker_listen unix:FOLDER with a shorter path, or 127.0.0.1:PORT+");
     }
-    cycle.own<RuntimeFiles>().add_folder(folder);
+    cycle.own<RuntimeFiles>().add_folder(folder, RuntimeFiles::Reach::needed);
     entry.private_address = [folder, served](unsigned slot) {
-        return std::move(*Address::unix_path(path_of(folder, served, slot)));
+        return std::move(*Address::unix_path(path_of(folder, master_pid, served, slot)));
     };
 }
 
@@ -96,6 +96,8 @@ Result<WorkerListen> WorkerListen::parse(std::string_view text) {
     return parsed;
 }
 
+void name_worker_sockets_after(pid_t master) noexcept { master_pid = master; }
+
 void remove_stale_sockets(const Listening& listening) {
     for (const Listening::Entry& entry : listening.entries) {
         if (!entry.private_address || !entry.private_address(0).is_unix()) continue;
@@ -106,7 +108,7 @@ void remove_stale_sockets(const Listening& listening) {
             const std::string name = file.path().filename();
             const auto owner = parse_unsigned(std::string_view(name).substr(0, name.find('-')), 0x7fffffff);
             if (!owner || ::kill(static_cast<pid_t>(*owner), 0) == 0 || errno != ESRCH) continue;
-            if (static_cast<pid_t>(*owner) != server_token()) ::unlink(file.path().c_str());
+            ::unlink(file.path().c_str());
         }
     }
 }

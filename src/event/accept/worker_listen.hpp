@@ -1,6 +1,8 @@
 // WorkerListen: where each worker listens for the fronts of strategy=proxy.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -22,9 +24,13 @@ struct WorkerListen {
 };
 
 // Gives each proxied entry its Entry::private_address, once all are known; what cannot be is reported. A
-// binary that replaces another has unix sockets of its own, and inherits ports. Deletes what servers left
-// there that were killed.
-void remove_stale_sockets(const Listening& listening);
+// binary that replaces another has unix sockets of its own, and inherits ports.
 void settle_worker_addresses(Loader& loader, Listening& listening);
+
+// Unix sockets bear the process id of their server: two that serve side by side must not take each other's.
+// To be called by the process that stays the master, once it is in the background and before any is made.
+void name_worker_sockets_after(pid_t master) noexcept;
+// Deletes what servers left there that were killed.
+void remove_stale_sockets(const Listening& listening);
 
 }  // namespace berth

@@ -229,9 +229,19 @@ void Master::start_worker(ProcessRole role, unsigned slot) {
     start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), role, slot);
 }
 
+void Master::start_again(ProcessRole role, unsigned slot) {
+    scoreboard_.count_restart(role, slot);
+    start_worker(role, slot);
+}
+
+void Master::note_missing() noexcept {
+    scoreboard_.missing().store(missing_.size(), std::memory_order_relaxed);
+}
+
 // Who waits already does not wait longer because of another.
 void Master::start_worker_after(Duration wait, ProcessRole role, unsigned slot) {
     missing_.push_back({role, slot});
+    note_missing();
     if (!respawn_timer_.armed()) respawn_timer_.start(loop_, wait);
 }
 
@@ -287,16 +297,17 @@ void Master::replace(WorkerHandle& worker) {
     std::optional<Duration> ready_for;
     if (worker.ready()) ready_for = loop_.now() - worker.ready_at();
     const Duration wait = respawn_.died(loop_.now(), ready_for);
-    scoreboard_.count_restart(role, slot);
-    if (wait == Duration(0)) return start_worker(role, slot);
+    if (wait == Duration(0)) return start_again(role, slot);
     log().warn("{} {} died early, {} times now: its replacement waits {} ms", to_text(role), slot,
                respawn_.failures(), wait.count());
     start_worker_after(wait, role, slot);
 }
 
 void Master::respawn_missing() {
-    for (const auto [role, slot] : std::exchange(missing_, {})) {
-        if (slot < wanted(role) && ending_ == Ending::no && !workers_stopped_) start_worker(role, slot);
+    const auto missing = std::exchange(missing_, {});
+    note_missing();
+    for (const auto [role, slot] : missing) {
+        if (slot < wanted(role) && ending_ == Ending::no && !workers_stopped_) start_again(role, slot);
     }
 }
 

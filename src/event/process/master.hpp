@@ -56,6 +56,8 @@ class Master {
     void on_worker_stuck(WorkerHandle& worker);
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);
+    void start_again(ProcessRole role, unsigned slot);
+    void note_missing() noexcept;
     void start_worker_after(Duration wait, ProcessRole role, unsigned slot);
     unsigned wanted(ProcessRole role) const noexcept;
     void respawn_missing();

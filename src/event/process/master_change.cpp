@@ -72,11 +72,13 @@ void Master::commit() {
     wanted_fronts_ = front_count(*current_->cycle);
     workers_stopped_ = false;
     missing_.clear();
+    note_missing();
     respawn_.configure(*conf().worker_respawn_delay);
     control_.limit(*conf().control_clients, *conf().control_timeout, log());
     const std::uint64_t generation = current_->number();
     const auto& listening = current_->cycle->conf<Listening>();
     listeners_.serve(listening);
+    listeners_.name_in(scoreboard_);  // by the strategies that are in force from here on
     workers_.sharing().serve(*current_->cycle);
     // The new ones accept before the old ones cease.
     for (auto& worker : workers_.all()) {

@@ -2,6 +2,7 @@
 #include "event/process/runtime_files.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,27 @@ Result<void> make_folder(const std::string& path, const RunAs* owner) {
     }
 }
 
+bool may_pass(const struct stat& folder, const RunAs& who) {
+    if (who.uid == 0) return true;
+    if (folder.st_uid == who.uid) return (folder.st_mode & S_IXUSR) != 0;
+    const bool of_its_group =
+        folder.st_gid == who.gid || std::ranges::find(who.groups, folder.st_gid) != who.groups.end();
+    return (folder.st_mode & (of_its_group ? S_IXGRP : S_IXOTH)) != 0;
+}
+
+// By the permission bits, see path_resolution(7).
+Result<void> can_reach(const std::string& path, const RunAs& who) {
+    for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+        const std::string above = path.substr(0, end);
+        struct stat status {};
+        if (::stat(above.c_str(), &status) != 0) return system_error("stat", above, errno);
+        if (may_pass(status, who)) continue;
+        return Error(fmt::format("the workers' user \"{}\" cannot reach \"{}\": it may not enter \"{}\"",
+                                 who.user, path, above));
+    }
+    return {};
+}
+
 }  // namespace
 
 RuntimeFiles::LogFile* RuntimeFiles::add_log(std::string_view path) {
@@ -48,15 +70,19 @@ RuntimeFiles::LogFile* RuntimeFiles::add_log(std::string_view path) {
     return &file;
 }
 
-void RuntimeFiles::add_folder(std::string_view path) {
-    if (std::ranges::find(folders, path) == folders.end()) folders.emplace_back(path);
+void RuntimeFiles::add_folder(std::string_view path, Reach reach) {
+    auto known = std::ranges::find(folders_, path, &Folder::path);
+    if (known == folders_.end()) known = folders_.insert(known, {std::string(path), reach});
+    known->reach = std::max(known->reach, reach);
 }
 
 Result<void> RuntimeFiles::open(const Cycle& cycle) {
     const auto& user = cycle.conf<ProcessConf>().user;
-    for (const std::string& folder : folders) {
-        const RunAs* owner = user.is_set() && ::geteuid() == 0 ? &*user : nullptr;
-        if (Result<void> made = make_folder(folder, owner); !made) return made;
+    const RunAs* owner = user.is_set() && ::geteuid() == 0 ? &*user : nullptr;
+    for (const Folder& folder : folders_) {
+        if (Result<void> made = make_folder(folder.path, owner); !made) return made;
+        if (owner == nullptr || folder.reach != Reach::needed) continue;
+        if (Result<void> reached = can_reach(folder.path, *owner); !reached) return reached;
     }
     for (const LogFile& file : logs) make_parent_folder(cycle.prefix(), file.path);
     return reopen(cycle);

@@ -2,6 +2,7 @@
 // workers.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -27,8 +28,10 @@ struct RuntimeFiles {
 
     // Paths are absolute (Cycle::below_prefix). The same path gives the same file. It stays where it is.
     LogFile* add_log(std::string_view path);
-    // A folder for temporary files, created 0700 with its parents, owned by the workers' user.
-    void add_folder(std::string_view path);
+    // A folder created 0700 with its parents, owned by the workers' user. `needed`: nothing works when that
+    // user cannot get there through the folders above it, so that open() fails.
+    enum class Reach : std::uint8_t { wanted, needed };
+    void add_folder(std::string_view path, Reach reach = Reach::wanted);
 
     // Opens and creates everything. After an error nothing must be used.
     Result<void> open(const Cycle& cycle);
@@ -39,7 +42,13 @@ struct RuntimeFiles {
     void adopt(std::string_view path, FileDescriptor fd);
 
     std::deque<LogFile> logs;
-    std::vector<std::string> folders;
+
+ private:
+    struct Folder {
+        std::string path;
+        Reach reach;
+    };
+    std::vector<Folder> folders_;
 };
 
 }  // namespace berth

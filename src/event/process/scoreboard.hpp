@@ -185,15 +185,16 @@ class Scoreboard {
     // Of strategy=proxy.
     FrontBoard& fronts() noexcept { return memory_->fronts; }
 
-    // Of the whole server, for the master to count: workers that died unasked, and those started in their
+    // Of the whole server, for the master to count: processes that died unasked, and those started in their
     // place.
     SharedCounter& deaths() noexcept { return memory_->deaths; }
     SharedCounter& respawns() noexcept { return memory_->respawns; }
+    SharedCounter& missing() noexcept { return memory_->missing; }  // gauge: those that wait to be started
     SharedCounter& reloads() noexcept { return memory_->reloads; }
     SharedCounter& failed_reloads() noexcept { return memory_->failed_reloads; }
     // accept_mutex on: which worker's turn it is to accept.
     AcceptLease& accept_lease() noexcept { return memory_->accept_lease; }
-    // The process in this slot died and another takes its place; counts in respawns(), too.
+    // The process in this slot died and another is started in its place; counts in respawns(), too.
     void count_restart(ProcessRole role, std::uint32_t slot) noexcept;
 
  private:
@@ -209,6 +210,7 @@ class Scoreboard {
         SharedCounter moves;  // odd while a row is being given back
         SharedCounter deaths;
         SharedCounter respawns;
+        SharedCounter missing;
         SharedCounter reloads;
         SharedCounter failed_reloads;
         alignas(64) AcceptLease accept_lease;

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "core/build_info.hpp"
 #include "core/log/error_log_module.hpp"
+#include "event/accept/worker_listen.hpp"
 #include "event/events_module.hpp"
 #include "event/listening.hpp"
 #include "event/process/listener_set.hpp"
@@ -135,19 +137,22 @@ Result<void> run(Server& server) {
     return master.run(ready);
 }
 
-// Returns -1 in the process that goes on.
-int go_to_background(Server& server) {
+// Returns in the process that goes on, or when there is none: an exit code then. The one that called ends
+// here, without destroying anything: what it has in shared memory belongs to the other.
+std::optional<int> go_to_background(Server& server) {
     Result<Pipe> pipe = make_pipe();
     if (!pipe) return fail(server.log, pipe.error().message);
     const pid_t pid = ::fork();
     if (pid < 0) return fail(server.log, system_error("fork", "", errno).message);
     if (pid > 0) {
         pipe->write.reset();
-        return wait_for_background(std::move(pipe->read), pid);
+        const int code = wait_for_background(std::move(pipe->read), pid);
+        std::fflush(nullptr);
+        ::_exit(code);
     }
     server.verdict = std::move(pipe->write);
     detach();
-    return -1;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -176,15 +181,17 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
             server.log.warn("{}", taken.error().message);
         }
     }
+    // Before anything is made that bears this process's number.
+    if (*server.conf.daemon && !program.inherited) {
+        if (const std::optional<int> failed = go_to_background(server)) return *failed;
+    }
+    name_worker_sockets_after(::getpid());
     const auto& listening = generation.cycle->conf<Listening>();
     const unsigned slots = *server.conf.master_process ? worker_count(server.conf) : 0;
     if (Result<void> bound = server.listeners.prepare(listening, slots); !bound) {
         return fail(server.log, bound.error().message);
     }
     server.listeners.retire(listening);
-    if (*server.conf.daemon && !program.inherited) {
-        if (const int code = go_to_background(server); code >= 0) return code;
-    }
     if (Result<void> ran = run(server); !ran) {
         // The old binary goes on serving what was its.
         server.listeners.remove_unix_paths(!program.inherited);

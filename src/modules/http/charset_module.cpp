@@ -38,7 +38,7 @@ bool has_charset(const CharsetConf& conf, std::string_view type) {
 void filter(Request& request, const CharsetConf& conf) {
     if (conf.off) return;
     Response& out = request.out();
-    if (!out.charset.empty() || out.content_type.empty() ||
+    if (out.no_charset || !out.charset.empty() || out.content_type.empty() ||
         out.content_type.find(';') != std::string_view::npos)
         return;
     if (!has_charset(conf, out.content_type)) return;

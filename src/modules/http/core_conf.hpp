@@ -94,7 +94,6 @@ struct LocationConf {
     Setting<bool> server_name_in_redirect{false};
     Setting<Satisfy> satisfy{Satisfy::all};
     Setting<bool> log_not_found{true};
-    Setting<bool> msie_padding{false};
 
     std::string_view temp_folder;  // client_body_temp_path, absolute
     void merge(const LocationConf& outer);

@@ -213,8 +213,6 @@ constexpr Directive directives[] = {
                                    "Whether all access rules must allow a request, or any one is enough."),
     flag<&LocationConf::log_not_found>("log_not_found", in_http,
                                        "Whether missing files are written to the error log."),
-    flag<&LocationConf::msie_padding>("msie_padding", in_http,
-                                      "Accepted for old configurations; does nothing."),
 };
 
 Result<void> start_worker(Worker& worker) {

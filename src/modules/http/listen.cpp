@@ -7,6 +7,10 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "core/cycle.hpp"
 #include "core/text/number.hpp"
@@ -129,11 +133,24 @@ bool read_multipath(Loader& loader, const Parameter& parameter, ListenRequest& r
     return request.options.multipath = true;
 }
 
+// `reuseport` is nginx's word for strategy=reuseport.
+bool choose_strategy(Loader& loader, const Parameter& parameter, ListenRequest& request, Strategy strategy) {
+    const std::optional<Strategy> before = std::exchange(request.options.strategy, strategy);
+    if (!before || *before == strategy) return true;
+    loader.error(parameter.word->at, "a second strategy of one \"listen\": \"" + parameter.word->text + '"',
+                 "it has strategy=" + std::string(to_text(*before)) + " already; leave one of the two out");
+    return false;
+}
+
+bool read_reuseport(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    return choose_strategy(loader, parameter, request, Strategy::reuseport);
+}
+
 bool read_strategy(Loader& loader, const Parameter& parameter, ListenRequest& request) {
     const auto* known = std::ranges::find(kStrategyNames, parameter.value);
     if (known != kStrategyNames.end()) {
-        request.options.strategy = static_cast<Strategy>(known - kStrategyNames.begin());
-        return true;
+        const auto strategy = static_cast<Strategy>(known - kStrategyNames.begin());
+        return choose_strategy(loader, parameter, request, strategy);
     }
     loader.error(parameter.word->at, "unknown strategy \"" + std::string(parameter.value) + '"',
                  "it is one of: shared, handoff, reuseport, proxy");
@@ -173,11 +190,7 @@ constexpr Known kKnown[] = {
      }},
     {"sndbuf", true, true,
      [](Loader& l, const Parameter& p, ListenRequest& r) { return read_bytes(l, p, r.options.send_buffer); }},
-    {"reuseport", false, true,
-     [](Loader&, const Parameter&, ListenRequest& r) {
-         r.options.strategy = Strategy::reuseport;
-         return true;
-     }},
+    {"reuseport", false, true, read_reuseport},
     {"ipv6only", true, true,
      [](Loader& l, const Parameter& p, ListenRequest& r) { return read_on_off(l, p, r.options.ipv6_only); }},
     {"deferred", false, true,
@@ -267,8 +280,15 @@ void make_sockets(Loader& loader, HttpBlock& http) {
     }
     http.listens = std::move(ordered);
     Listening& listening = loader.cycle().own<Listening>();
+    std::set<std::pair<const Server*, std::string>> seen;
     for (const ListenRequest& request : http.listens) {
         if (!request.address.specified()) continue;  // was reported
+        if (!seen.emplace(request.server, request.address.to_text()).second) {
+            loader.error(request.at,
+                         "a second \"listen\" for " + request.address.to_text() + " in one server",
+                         "leave one of the two out; one `listen` may have several parameters");
+            continue;
+        }
         const Address at = socket_address(request, http.listens);
         const bool describes_socket = request.has_options && at == request.address;
         Result<Listening::Entry*> entry =

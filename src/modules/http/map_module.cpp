@@ -1,4 +1,5 @@
 // The module map of HTTP: variables that depend on texts.
+#include "core/config/rows.hpp"
 #include "core/module.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/shared/data_block.hpp"
@@ -10,16 +11,7 @@ namespace {
 
 using namespace http;
 
-// Accepted for nginx's sake: tables have the size they need.
-constexpr Directive ignored_size(std::string_view name) {
-    Directive row;
-    row.name = name;
-    row.contexts = in_http_block;
-    row.help = "Accepted for nginx's sake: the table has the size it needs.";
-    row.kind = Kind::size;
-    row.apply = [](Loader&, const Directive&, const Node&, void*) {};
-    return row;
-}
+constexpr std::string_view kTable = "Accepted for nginx's sake: the table has the size it needs.";
 
 constexpr Directive directives[] = {
     data_block<Map::read>("map", in_http_block, {2, 2}, "TEXT $VARIABLE { KEY VALUE; ... }",
@@ -28,8 +20,8 @@ constexpr Directive directives[] = {
                           "expression (~, ~*) it matches, else default. With `hostnames` keys may be masks "
                           "like *.example.com; with "
                           "`volatile` the value is computed anew at each use."),
-    ignored_size("map_hash_max_size"),
-    ignored_size("map_hash_bucket_size"),
+    rows::unneeded("map_hash_max_size", in_http_block, kTable),
+    rows::unneeded("map_hash_bucket_size", in_http_block, kTable),
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ namespace {
 using namespace berth::rows;
 using http::MimeConf;
 
-void ignore(Loader&, const Node&, MimeConf&) {}
+constexpr std::string_view kTable = "Accepted for nginx's sake: the table of types has the size it needs.";
 
 constexpr Directive directives[] = {
     custom<&MimeConf::types, http::take_types>("types", http::in_http, {0, 0}, "{ TYPE EXTENSION… }",
@@ -43,12 +43,8 @@ constexpr Directive directives[] = {
                                                Kind::data),
     text<&MimeConf::default_type>("default_type", http::in_http,
                                   "The media type of files whose extension is in no list."),
-    action<MimeConf, ignore>("types_hash_max_size", http::in_http, {1, 1}, "SIZE",
-                             "Accepted for nginx's sake: the table of types has the size it needs.",
-                             Kind::size),
-    action<MimeConf, ignore>("types_hash_bucket_size", http::in_http, {1, 1}, "SIZE",
-                             "Accepted for nginx's sake: the table of types has the size it needs.",
-                             Kind::size),
+    unneeded("types_hash_max_size", http::in_http, kTable),
+    unneeded("types_hash_bucket_size", http::in_http, kTable),
 };
 
 }  // namespace

@@ -149,6 +149,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool jump(const Location& named);
     // The next response head gets this status, whatever its handler says (error_page 404 /404.html).
     void force_status(int status) noexcept { forced_status_ = static_cast<std::int16_t>(status); }
+    int forced_status() const noexcept { return forced_status_; }  // 0: none
     // From here on it is a GET (after an error_page).
     void become_get() noexcept;
     // Whether error_page has been applied already (an error in an error page is not handled again).

@@ -52,6 +52,7 @@ void Response::reset() noexcept {
     content_length.reset();
     content_type = {};
     charset = {};
+    no_charset = false;
     last_modified.reset();
     etag = {};
     accept_ranges = false;

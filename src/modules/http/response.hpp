@@ -72,6 +72,7 @@ struct Response {
         content_length;  // none: unknown, the body is chunked or ends with the connection
     std::string_view content_type;
     std::string_view charset;                   // appended to content_type
+    bool no_charset = false;                    // none is, whatever `charset` says
     std::optional<std::int64_t> last_modified;  // seconds since 1970
     std::string_view etag;                      // with its quotes
     bool accept_ranges = false;                 // the body can be cut by the range filter

@@ -51,10 +51,14 @@ void take_return(Loader& loader, const Node& node) {
     ReturnStep step;
     const Word& first = node.args[0];
     const auto status = parse_unsigned(first.text, 999);
+    if (status && *status < 200) {  // 1xx announce an answer, and are none (RFC 9110 15.2)
+        return loader.error(first.at, "invalid return code \"" + first.text + "\"",
+                            "the status of an answer is 200 to 999; 444 closes the connection without one");
+    }
     if (!status && (node.args.size() == 2 || !is_url(first.text))) {
         return loader.error(
             first.at, "invalid return code \"" + first.text + "\"",
-            "write a status (0 to 999), or only a URL that begins with http://, https:// or $scheme");
+            "write a status (200 to 999), or only a URL that begins with http://, https:// or $scheme");
     }
     step.status = status ? static_cast<int>(*status) : 302;
     if (!status || node.args.size() == 2) {

@@ -36,13 +36,17 @@ constexpr Column kColumns[kListenerColumns] = {
      {"berth_listener_redistributed_total", counter,
       "Connections that came back from a worker, or outlived it, and went to another one."},
      {"berth_process_redistributed_total", counter,
-      "Connections that came back from a worker, or outlived it, and went to another one."}},
+      "Connections that a process had given to a worker, and gave to another one when that would not or "
+      "could "
+      "not serve them."}},
     {"dropped",
      {"berth_listener_dropped_total", counter, "Connections closed because no worker was there in time."},
      {"berth_process_dropped_total", counter,
       "Connections that a process closed because no worker was there in time."}},
     {"lost",
-     {"berth_listener_lost_total", counter, "Connections that a process held when it died."},
+     {"berth_listener_lost_total", counter,
+      "Connections that a process held when it died. Of a worker behind a front, those whose client had said "
+      "nothing yet are not lost to the client: the front gives them to another worker (redistributed)."},
      {"berth_process_lost_total", counter, "Connections that a process held when it died."}},
     {"wakeups",
      {"berth_listener_wakeups_total", counter, "Times that a process was woken for a listening socket."},
@@ -78,6 +82,8 @@ constexpr Metric kUptime{"berth_uptime_seconds", gauge, "Since the start of the 
 constexpr Metric kReloads{"berth_reloads_total", counter, "Configurations that came into force."};
 constexpr Metric kFailedReloads{"berth_failed_reloads_total", counter, "Configurations that were refused."};
 constexpr Metric kDeaths{"berth_process_deaths_total", counter, "Processes that died without being asked."};
+constexpr Metric kMissing{"berth_process_missing", gauge,
+                          "Processes that died early and whose replacement waits (worker_respawn_delay)."};
 constexpr Metric kRespawns{"berth_process_respawns_total", counter,
                            "Processes started in the place of dead ones."};
 
@@ -171,6 +177,7 @@ void write_server(StatusWriter& out, const Snapshot& now, Worker& worker) {
     out.value("failed_reloads", kFailedReloads, now.failed_reloads);
     out.value("deaths", kDeaths, now.deaths);
     out.value("respawns", kRespawns, now.respawns);
+    out.value("missing", kMissing, now.missing);
 }
 
 void write_processes(StatusWriter& out, const Snapshot& now, const WallClock& clock) {

@@ -77,6 +77,7 @@ Snapshot::Snapshot(Scoreboard& board) {
     started_ms = value_of(board.master().started_ms);
     deaths = value_of(board.deaths());
     respawns = value_of(board.respawns());
+    missing = value_of(board.missing());
     reloads = value_of(board.reloads());
     failed_reloads = value_of(board.failed_reloads());
 }

@@ -93,6 +93,7 @@ struct Snapshot {
     std::uint64_t started_ms = 0;
     std::uint64_t deaths = 0;
     std::uint64_t respawns = 0;
+    std::uint64_t missing = 0;
     std::uint64_t reloads = 0;
     std::uint64_t failed_reloads = 0;
 

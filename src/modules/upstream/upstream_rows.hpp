@@ -119,7 +119,9 @@ constexpr auto server_rows(Context in_upstream) {
                                    kResolverTimeoutHelp),
         row<take_queue>("queue", in_upstream, {1, 2}, Kind::text, "NUMBER [timeout=TIME]",
                         "How many requests may wait, in each worker, while every server is at max_conns, and "
-                        "for how long (60s). Without a queue they are refused at once."),
+                        "for how long (60s): then 504, and 503 when the queue is full. Without a queue they "
+                        "are refused at "
+                        "once (502)."),
     };
 }
 

@@ -131,6 +131,67 @@ TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
 INSTANTIATE_TEST_SUITE_P(, ProxyWorkersAddress, testing::Values("unix", "tcp"),
                          [](const auto& where) { return std::string(where.param); });
 
+ServerOptions in_the_background() {
+    ServerOptions options;
+    options.start = false;
+    return options;
+}
+
+// The process that the configuration was loaded in is not the one that stays.
+TEST(ProxyTest, AnUpgradeInTheBackgroundLosesNothing) {
+    Server server("daemon on;\n" + config(2), in_the_background());
+    ASSERT_TRUE(server.start());
+    ASSERT_TRUE(serves(server, 2));
+    Load load(server.port(), "/", 4);
+    ASSERT_TRUE(load.wait_for(50));
+    const pid_t old = server.master();
+    ::kill(old, SIGUSR2);
+    ASSERT_TRUE(eventually([&] { return server.master() != 0 && server.master() != old; }))
+        << server.error_log();
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    ASSERT_TRUE(load.wait_for(200));
+    ::kill(old, SIGWINCH);
+    ASSERT_TRUE(eventually([&] { return server.children(old).size() <= 1; })) << server.error_log();
+    ::kill(old, SIGQUIT);
+    ASSERT_TRUE(eventually([&] { return !alive(old); })) << server.error_log();
+    ASSERT_TRUE(load.wait_for(50));
+    expect_nothing_lost(load);
+    EXPECT_EQ(occurrences(server.error_log(), "connect() "), 0U) << server.error_log();
+}
+
+TEST(ProxyTest, ServersMayHaveTheirSocketsInOneFolder) {
+    Server first("daemon on;\n" + config(1, "worker_listen unix:{dir}/sockets;"), in_the_background());
+    ASSERT_TRUE(first.start());
+    ASSERT_TRUE(serves(first, 1));
+    Server second("daemon on;\n" + config(1, "worker_listen unix:" + first.folder().path() + "/sockets;"),
+                  in_the_background());
+    ASSERT_TRUE(second.start());
+    ASSERT_TRUE(serves(second, 1));
+    EXPECT_EQ(fetch(first.port(), "/").status, 200) << first.error_log();
+    EXPECT_EQ(fetch(second.port(), "/").status, 200);
+}
+
+TEST(ProxyTest, AFolderThatWorkersCannotReachIsRefused) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root has workers that are somebody else";
+    TempFolder closed;
+    ASSERT_EQ(::chmod(closed.path().c_str(), 0700), 0);
+    Server server("user nobody;\n" + config(1, "worker_listen unix:" + closed.path() + "/sockets;"),
+                  in_the_background());
+    EXPECT_FALSE(server.start());
+    EXPECT_NE(server.err().find("it may not enter \"" + closed.path() + '"'), std::string::npos)
+        << server.err();
+}
+
+TEST(ProxyTest, NoIdleTimeIsNoLimit) {
+    Server server(config(1, "front_idle_timeout 0;"));
+    ASSERT_TRUE(serves(server, 1));
+    Client client(server.port());
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(client.get("/"));
+        EXPECT_EQ(client.read_response().status, 200);
+    }
+}
+
 TEST(ProxyTest, IdleWorkersGetConnectionsInTurn) {
     Server server(config(4, "front_processes 1;"));
     ASSERT_TRUE(serves(server, 4));

@@ -61,6 +61,18 @@ TEST(Return, ErrorsWithoutTextGoByErrorPage) {
     EXPECT_EQ(answer(server, "/b"), "404 own");
 }
 
+TEST(Return, AnInterimStatusIsNoAnswer) {
+    for (const char* status : {"0", "99", "100", "199"}) {
+        ServerOptions options;
+        options.start = false;
+        Server server("http { server { listen 127.0.0.1:{port}; return " + std::string(status) + "; } }",
+                      options);
+        const RunResult tested = server.command({"-t"});
+        EXPECT_EQ(tested.code, 1) << status;
+        EXPECT_NE(tested.err.find("the status of an answer is 200 to 999"), std::string::npos) << tested.err;
+    }
+}
+
 TEST(Return, Status444ClosesWithoutAnAnswer) {
     Server server(http("return 444;"));
     Client client(server.port());

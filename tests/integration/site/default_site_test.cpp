@@ -61,10 +61,13 @@ TEST(Manual, TheSchemaIsJson) {
     options.input = schema.out;
     const RunResult read = run_program(
         {"python3", "-c",
-         "import json,sys; s=json.load(sys.stdin); print(s['$schema'], len(s['definitions']) > 50)"},
+         "import json,sys; s=json.load(sys.stdin); d=s['definitions']; print(s['$schema'], len(d) > 50)\n"
+         "blocks=[d[name] for name in d if name[0] == '$' and 'properties' in d[name]]\n"
+         "print(len(blocks) > 5, all('include' in block['properties'] for block in blocks))\n"
+         "print(1.1 in d['proxy_http_version']['enum'], '1.1' in d['proxy_http_version']['enum'])\n"},
         options);
     EXPECT_EQ(read.code, 0) << read.err;
-    EXPECT_NE(read.out.find("draft-07/schema# True"), std::string::npos) << read.out;
+    EXPECT_NE(read.out.find("draft-07/schema# True\nTrue True\nTrue True\n"), std::string::npos) << read.out;
 }
 
 TEST(Manual, ExplainsDirectives) {
@@ -72,6 +75,9 @@ TEST(Manual, ExplainsDirectives) {
     EXPECT_EQ(help.code, 0);
     EXPECT_NE(help.out.find("1m"), std::string::npos) << help.out;
     EXPECT_NE(help.out.find("http, server, location"), std::string::npos) << help.out;
+    const RunResult include = run_program({server_program(), "--help", "include"});
+    EXPECT_EQ(include.code, 0);
+    EXPECT_NE(include.out.find("any block"), std::string::npos) << include.out;
     const RunResult near = run_program({server_program(), "--help", "client_max_body_sise"});
     EXPECT_NE((near.out + near.err).find("client_max_body_size"), std::string::npos);
 }

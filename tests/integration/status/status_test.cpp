@@ -375,4 +375,60 @@ TEST(StatusTest, TheJsonIsOneObjectWithAllParts) {
 
 }  // namespace
 
+TEST(StatusTest, ASharedPortIsNamedByTheStrategyInForce) {
+    const auto shared_by = [](std::string_view strategy) {
+        return config("worker_processes 2; events { accept_strategy " + std::string(strategy) + "; }");
+    };
+    Server server(shared_by("shared"));
+    ASSERT_TRUE(has_workers(server, 2));
+    for (const char* strategy : {"handoff", "reuseport", "proxy", "shared"}) {
+        server.set_config(shared_by(strategy));
+        ASSERT_EQ(server.reload().code, 0) << server.error_log();
+        const std::string words = "\"strategy\": \"" + std::string(strategy) + '"';
+        EXPECT_TRUE(eventually([&] {
+            return occurrences(fetch(server.port(1), "/status").body, words) == 2;
+        })) << fetch(server.port(1), "/status").body;
+    }
+}
+
+TEST(StatusTest, ASlotWhoseReplacementWaitsIsSeen) {
+    Server server(config("worker_processes 2; worker_respawn_delay 100s max=100s;"));
+    ASSERT_TRUE(has_workers(server, 2));
+    const pid_t kept = server.workers().front();
+    double deaths = 0;
+    while (occurrences(server.error_log(), "its replacement waits") == 0 && deaths < 20) {
+        std::vector<pid_t> others = server.workers();
+        std::erase(others, kept);
+        ASSERT_EQ(others.size(), 1U);
+        ::kill(others.front(), SIGKILL);
+        ++deaths;
+        ASSERT_TRUE(eventually([&] {
+            return !alive(others.front()) && (server.workers().size() == 2 ||
+                                              occurrences(server.error_log(), "its replacement waits") == 1);
+        }));
+    }
+    const Metrics metrics = scrape(server);
+    EXPECT_EQ(metrics["berth_process_missing"], 1) << metrics.text;
+    EXPECT_EQ(metrics["berth_process_deaths_total"], deaths);
+    EXPECT_EQ(metrics["berth_process_respawns_total"], deaths - 1);
+}
+
+TEST(StatusTest, WhatAFrontGivesToAnotherWorkerIsCounted) {
+    Server server(config("worker_processes 2; events { accept_strategy proxy; }"));
+    ASSERT_TRUE(has_workers(server, 2));
+    std::vector<Client> silent;
+    for (int i = 0; i < 6; ++i) ASSERT_TRUE(silent.emplace_back(server.port()).connected());
+    ASSERT_TRUE(eventually([&] { return scrape(server)[of_clients(server, "open_connections")] == 6; }));
+    const pid_t victim = server.workers().front();
+    ::kill(victim, SIGKILL);
+    ASSERT_TRUE(eventually([&] { return !alive(victim); }));
+    for (Client& client : silent) {
+        ASSERT_TRUE(client.get("/"));
+        EXPECT_EQ(client.read_response().status, 200);
+    }
+    const Metrics metrics = scrape(server);
+    EXPECT_EQ(metrics[of_clients(server, "redistributed_total", "front")], 3) << metrics.text;
+    EXPECT_EQ(metrics[of_clients(server, "dropped_total", "front")], 0);
+}
+
 }  // namespace berth::test

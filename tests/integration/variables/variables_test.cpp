@@ -56,6 +56,30 @@ TEST(Variables, OfTheServerAndTheConnection) {
         << "without a Host it is the server's name";
 }
 
+TEST(Variables, OfTheMachineAndThePortThatWasAskedFor) {
+    Server server(showing("$hostname|$request_port|$is_request_port"));
+    const auto shown = [&](const std::string& host, const std::string& expected) {
+        Client client(server.port());
+        EXPECT_TRUE(client.send("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n"));
+        const std::string body = client.read_response().body;
+        EXPECT_TRUE(std::regex_match(body, std::regex("[^|]+\\|" + expected))) << body;
+    };
+    shown("a:99", "99\\|:");
+    shown("a", "\\|");
+}
+
+// What an error page says of the error it is for.
+TEST(Variables, StatusOnAnErrorPageIsWhatTheClientWillGet) {
+    Server server(
+        "http { access_log off; server { listen 127.0.0.1:{port}; error_page 404 @page; error_page 403 =402 "
+        "/page?x; location / { return 404; } location /forbidden { return 403; } location @page { return 200 "
+        "\"$status\"; } location = /page { return 200 \"$status\"; } } }");
+    EXPECT_EQ(fetch(server.port(), "/").status, 404);
+    EXPECT_EQ(fetch(server.port(), "/").body, "404");
+    EXPECT_EQ(fetch(server.port(), "/forbidden").status, 402);
+    EXPECT_EQ(fetch(server.port(), "/forbidden").body, "402");
+}
+
 TEST(Variables, OfTime) {
     Server server(showing("$msec|$time_iso8601|$time_local|$request_time|$connection_time"));
     const std::string body = fetch(server.port(), "/").body;

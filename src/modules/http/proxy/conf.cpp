@@ -101,19 +101,22 @@ void take_set_header(Loader& loader, const Node& node, Setting<std::vector<SetHe
 
 namespace {
 
-// "~regex" and "~*regex", or nothing when it is none.
-bool read_regex(Loader& loader, const Word& word, std::unique_ptr<Pattern>& regex) {
+// "~regex" and "~*regex", or nothing when it is none. The case of names of hosts never matters.
+enum class Case : std::uint8_t { as_written, ignored };
+bool read_regex(Loader& loader, const Word& word, std::unique_ptr<Pattern>& regex,
+                Case letters = Case::as_written) {
     std::string_view text = word.text;
     if (!text.starts_with('~')) return false;
-    const bool ignore_case = text.starts_with("~*");
-    text.remove_prefix(ignore_case ? 2 : 1);
-    regex = Pattern::compile(loader, text, word.at, {.ignore_case = ignore_case});
+    const bool star = text.starts_with("~*");
+    text.remove_prefix(star ? 2 : 1);
+    regex = Pattern::compile(loader, text, word.at, {.ignore_case = star || letters == Case::ignored});
     return true;
 }
 
-std::shared_ptr<const Replacement> read_replacement(Loader& loader, const Node& node) {
+std::shared_ptr<const Replacement> read_replacement(Loader& loader, const Node& node,
+                                                    Case letters = Case::as_written) {
     auto rule = std::make_shared<Replacement>();
-    if (!read_regex(loader, node.args[0], rule->regex)) rule->from = loader.compile(node.args[0]);
+    if (!read_regex(loader, node.args[0], rule->regex, letters)) rule->from = loader.compile(node.args[0]);
     rule->to = loader.compile(node.args[1]);
     return rule;
 }
@@ -155,7 +158,8 @@ void take_cookie_replacement(Loader& loader, const Node& node, Setting<Replaceme
         }
         return setting.set({});
     }
-    setting.edit().push_back(read_replacement(loader, node));
+    const Case letters = node.name == "proxy_cookie_domain" ? Case::ignored : Case::as_written;
+    setting.edit().push_back(read_replacement(loader, node, letters));
 }
 
 void take_cookie_flags(Loader& loader, const Node& node, Setting<std::vector<CookieFlags>>& setting) {

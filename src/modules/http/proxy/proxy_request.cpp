@@ -133,7 +133,7 @@ void ProxyRequest::write_connection(Request& request, HeadWriter& head) {
 // Content-Length or Transfer-Encoding for what will follow. True when the client's complete body does;
 // otherwise `text` does.
 bool ProxyRequest::write_framing(Request& request, SentBody body, HeadWriter& head, std::string_view& text) {
-    if (!conf_.set_body->empty()) {
+    if (conf_.set_body.is_set()) {
         text = conf_.set_body->eval(request);
         head.field(KnownHeader::content_length, text.size());
         return false;
@@ -178,7 +178,7 @@ void ProxyRequest::write_client_fields(Request& request, HeadWriter& head) {
 }
 
 bool ProxyRequest::can_stream(const Request& request) const {
-    if (!conf_.set_body->empty()) return false;
+    if (conf_.set_body.is_set()) return false;
     return *conf_.http_version == ProxyVersion::v1_1 ||
            request.framing().kind == Framing::Kind::content_length;
 }

@@ -10,17 +10,12 @@ namespace berth::http {
 
 namespace {
 
-// `value` with what the rule looks for at its beginning (a regular expression: anywhere) replaced; nothing
-// when it does not apply.
+// `value` with what the rule looks for at its beginning replaced; where a regular expression matches,
+// wherever that is, all of it is. Nothing when the rule does not apply.
 std::optional<std::string> apply(Request& request, const Replacement& rule, std::string_view value) {
     if (rule.regex) {
-        const std::string_view subject = request.arena().copy(value);
-        if (!rule.regex->match(request, subject)) return std::nullopt;
-        const std::string_view whole = request.capture(0);
-        const std::size_t begin = whole.empty() ? 0 : static_cast<std::size_t>(whole.data() - subject.data());
-        std::string out(subject.substr(0, begin));
-        out += rule.to.eval(request);
-        return out.append(subject.substr(begin + whole.size()));
+        if (!rule.regex->match(request, request.arena().copy(value))) return std::nullopt;
+        return std::string(rule.to.eval(request));
     }
     const std::string_view from = rule.from.eval(request);
     if (!value.starts_with(from)) return std::nullopt;

@@ -131,7 +131,9 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
         if (!next_) return Outcome();  // nobody could do better
     }
     count(request_.worker().row().proxy.retries);
-    end_attempt(Failure::status);
+    // Another one may have what this one lacks, or forbids: that is no failure of its own.
+    const bool well = head.status == 403 || head.status == 404;
+    end_attempt(well ? Failure::none : Failure::status);
     drop_connection();
     return Outcome(Failure::status, head.status, true);
 }
@@ -247,8 +249,9 @@ void UpstreamExchange::take_accel(const FieldList& fields, std::string_view byte
     }
     if (const auto rate = parse_size(value(KnownHeader::x_accel_limit_rate)))
         request_.out().limit_rate = rate;
-    if (const std::string_view text = value(KnownHeader::x_accel_charset); !text.empty() && text != "off") {
-        request_.out().charset = text;
+    if (const std::string_view text = value(KnownHeader::x_accel_charset); !text.empty()) {
+        request_.out().no_charset = text == "off";
+        if (text != "off") request_.out().charset = text;
     }
     accel_redirect_ = value(KnownHeader::x_accel_redirect);
 }
@@ -257,11 +260,13 @@ void UpstreamExchange::take_accel(const FieldList& fields, std::string_view byte
 Verdict UpstreamExchange::follow_redirect(Request& request) {
     constexpr KnownHeader kKept[] = {KnownHeader::set_cookie, KnownHeader::content_disposition,
                                      KnownHeader::cache_control, KnownHeader::expires};
+    const bool names_no_charset = request.out().no_charset;
     const std::string_view target = request.arena().copy(accel_redirect_);
     const AnswerHead& head = protocol_.head();
     const std::string_view type = request.out().content_type;
     request.out().reset();
     request.out().content_type = request.arena().copy(type);
+    request.out().no_charset = names_no_charset;
     for (const HeaderField& field : *head.fields) {
         if (std::ranges::find(kKept, field.id) == std::end(kKept)) continue;
         request.out().fields.add(field.id, request.arena().copy(field.value.in(head.bytes)));

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -106,7 +107,11 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
     for (;;) {
         Outcome outcome = co_await attempt(request);
         if (outcome.ok()) break;
-        if (outcome.again) continue;
+        if (outcome.again) {
+            const Duration pause = back_off();
+            if (pause > Duration::zero()) co_await sleep(request, pause);
+            continue;
+        }
         request.end_when_client_leaves(false);
         co_return Verdict::reply(outcome.status);
     }
@@ -126,7 +131,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         if (!lease_) lease_ = co_await selection_->acquire(request);
         if (!lease_) co_return refused(lease_.refusal());
         begin_attempt(lease_.name());
-        connection_ = lease_.take_idle(!is_safe_to_repeat());
+        connection_ = may_keep() ? lease_.take_idle(!is_safe_to_repeat()) : nullptr;
     } else {
         begin_attempt(request.arena().copy(address().to_text()));
     }
@@ -155,7 +160,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
         if (ours) co_return failed_here("connect() failed", error);
         co_return failed(upstream::connect_failure(error), "connect() failed", error);
     }
-    const Duration timeout = *settings_.connect_timeout;
+    const Duration timeout = patience(*settings_.connect_timeout);
     Wake wake = co_await connection_->writable(timeout);
     if (wake == Wake::timed_out) {
         co_return failed(Failure::connect_timeout, "upstream timed out", ETIMEDOUT);
@@ -176,21 +181,48 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
     sent_before_ = connection_->bytes_sent();
     received_before_ = connection_->bytes_received();
     if (!start_sending(request)) co_return Outcome(Failure::none, kInternal, false);
-    const Duration timeout = *settings_.read_timeout;
     for (;;) {
-        Wake wake = co_await connection_->readable(timeout);
+        Wake wake = co_await connection_->readable(patience(*settings_.read_timeout));
         if (wake == Wake::closed) {
             connection_ = nullptr;
             co_return failed_here("the worker ended", 0);
         }
         if (wake == Wake::timed_out) {
-            if (is_sending() && recently_active()) continue;
+            if (!overdue() && is_sending() && recently_active()) continue;
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
         }
         Outcome outcome;
         const Reading reading = read_head(request, outcome);
         if (reading != Reading::more) co_return outcome;
     }
+}
+
+// `usual`, or less when the time for the whole request ends before.
+Duration UpstreamExchange::within_total(Duration usual) const noexcept {
+    const Duration whole = *settings_.total_timeout;
+    if (whole == Duration::zero()) return usual;
+    return std::clamp(started_ + whole - request_.loop().now(), Duration::zero(), usual);
+}
+
+// How long to wait for the backend now. The time for one attempt lasts until the head of an answer is here.
+Duration UpstreamExchange::patience(Duration usual) const noexcept {
+    const Duration one = *settings_.next_upstream_try_timeout;
+    if (one > Duration::zero() && attempt_->header_ms < 0) {
+        usual = std::clamp(attempt_started_ + one - request_.loop().now(), Duration::zero(), usual);
+    }
+    return within_total(usual);
+}
+
+// Before another backend is asked: it doubles with each, and half of it is chance, so that requests which
+// failed together do not come back together.
+Duration UpstreamExchange::back_off() const noexcept {
+    const Duration first = *settings_.next_upstream_backoff;
+    if (first == Duration::zero()) return first;
+    constexpr unsigned kMostDoublings = 6;
+    const Duration whole = first * (1U << std::min(attempts_ - 1, kMostDoublings));
+    static thread_local std::minstd_rand random(std::random_device{}());
+    const Duration chance(std::uniform_int_distribution<Duration::rep>(0, whole.count() / 2)(random));
+    return within_total(whole / 2 + chance);
 }
 
 bool UpstreamExchange::open_connection() {
@@ -322,7 +354,9 @@ bool UpstreamExchange::may_retry(Failure failure) {
     const std::size_t tries = *settings_.next_upstream_tries;
     if ((tries != 0 && attempts_ >= tries) || attempts_ >= there) return false;
     const Duration limit = *settings_.next_upstream_timeout;
-    if (limit > Duration::zero() && request_.loop().now() - started_ >= limit) return false;
+    const Duration passed = request_.loop().now() - started_;
+    if (limit > Duration::zero() && passed >= limit) return false;
+    if (*settings_.total_timeout > Duration::zero() && passed >= *settings_.total_timeout) return false;
     if (nothing_sent || *settings_.retry_budget == kNoRetryBudget || !selection_) return true;
     if (selection_->worker().retries().spend()) return true;
     count(request_.worker().row().proxy.retries_refused);

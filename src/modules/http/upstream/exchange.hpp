@@ -103,6 +103,12 @@ class UpstreamExchange {
     Outcome failed_here(std::string_view words, int error_number);
     bool may_retry(Failure failure);
     bool is_safe_to_repeat() const;
+    Duration within_total(Duration usual) const noexcept;
+    Duration patience(Duration usual) const noexcept;
+    bool overdue() const noexcept { return patience(Duration(1)) == Duration::zero(); }
+    Duration back_off() const noexcept;
+    // A kept connection comes from whatever address it was made with.
+    bool may_keep() const noexcept { return settings_.bind->value.empty(); }
     bool found_dead();
     void settle_body();
     void drop_connection() noexcept;

@@ -61,11 +61,10 @@ Async<void> UpstreamExchange::store_piece(Request& request) {
 
 Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
     if (store_) {
-        co_await store_->open(request, file);
+        co_await store_->open(request, file, *settings_.store_access);
         co_await store_piece(request);
     }
     forward(request);
-    const Duration timeout = *settings_.read_timeout;
     for (unsigned reads = 1; !body_done_; ++reads) {
         if (request.gone()) {
             end_attempt(Failure::none);
@@ -78,9 +77,9 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
             continue;
         }
         if (!connection_->maybe_readable()) in_.release();  // who is silent holds no buffer
-        Wake wake = co_await connection_->readable(timeout);
+        Wake wake = co_await connection_->readable(patience(*settings_.read_timeout));
         if (wake == Wake::closed) connection_ = nullptr;
-        if (wake == Wake::timed_out && is_sending() && recently_active()) continue;
+        if (wake == Wake::timed_out && !overdue() && is_sending() && recently_active()) continue;
         if (wake == Wake::timed_out) log_failure("upstream timed out", ETIMEDOUT);
         if (wake == Wake::timed_out) broken_ = Failure::timeout;
         if (wake != Wake::ready || !read_body(request)) co_return break_off(request);
@@ -287,7 +286,7 @@ void UpstreamExchange::release_connection() {
     if (connection_ != nullptr) {
         attempt_->sent = connection_->bytes_sent() - sent_before_;
         attempt_->received = connection_->bytes_received() - received_before_;
-        if (whole && lease_ && protocol_.reusable()) {
+        if (whole && lease_ && protocol_.reusable() && may_keep()) {
             lease_.keep(*connection_);
         } else {
             connection_->close();

@@ -82,6 +82,21 @@ constexpr auto request_rows() {
         row_of<Conf>(
             duration<&S::next_upstream_timeout>(joined_name<P, "_next_upstream_timeout">, in_http,
                                                 "After how long no further backend is tried; 0: no limit.")),
+        row_of<Conf>(duration<&S::next_upstream_try_timeout>(
+            joined_name<P, "_next_upstream_try_timeout">, in_http,
+            "How long one backend may take, from its choice to the end of the head of its answer, however "
+            "often it is "
+            "heard of meanwhile; then 504, or the next one is tried. 0: no limit.")),
+        row_of<Conf>(
+            duration<&S::next_upstream_backoff>(joined_name<P, "_next_upstream_backoff">, in_http,
+                                                "How long to wait before a second backend is asked, doubled "
+                                                "for each further one (64 times at most); half "
+                                                "of it is chance. 0: not at all.")),
+        row_of<Conf>(duration<&S::total_timeout>(
+            joined_name<P, "_total_timeout">, in_http,
+            "How long a request may take at all backends together, its answer included: then 504, or the "
+            "answer is "
+            "broken off when its head has been sent. Not for upgraded connections. 0: no limit.")),
         row_of<Conf>(custom<&S::retry_budget, take_retry_budget>(
             joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
             "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "
@@ -100,8 +115,9 @@ constexpr auto request_rows() {
                                                  "Whether the client's body is sent to the backend.")),
         row_of<Conf>(custom<&S::bind, take_bind>(
             joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
-            "The local address of connections to backends. transparent: it need not be one of this machine's "
-            "(IP_TRANSPARENT), as the client's own.",
+            "The local address of connections to backends, each of which then serves one request. "
+            "transparent: it "
+            "need not be one of this machine's (IP_TRANSPARENT), as the client's own.",
             Kind::value)),
     };
 }

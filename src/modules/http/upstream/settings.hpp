@@ -98,6 +98,9 @@ struct UpstreamSettings {
     Setting<std::uint32_t> next_upstream{next_error | next_timeout};
     Setting<std::uint32_t> next_upstream_tries{0};
     Setting<Milliseconds> next_upstream_timeout{0ms};
+    Setting<Milliseconds> next_upstream_try_timeout{0ms};
+    Setting<Milliseconds> next_upstream_backoff{0ms};
+    Setting<Milliseconds> total_timeout{0ms};
     Setting<std::uint32_t> retry_budget{20};  // per cent
     Setting<bool> intercept_errors{false};
     Setting<bool> ignore_client_abort{false};

@@ -19,7 +19,7 @@ namespace {
 // A new file beside the one that it will become, and the folders above.
 class OpenJob final : public Job {
  public:
-    explicit OpenJob(std::string_view path) : temporary_(path) {}
+    OpenJob(std::string_view path, std::uint32_t mode) : temporary_(path), mode_(mode) {}
     // Nobody waited for the file: the client has left.
     ~OpenJob() override {
         if (file) ::unlink(temporary_.c_str());
@@ -32,7 +32,12 @@ class OpenJob final : public Job {
     void execute() noexcept override {
         for (std::size_t at = 1; (at = temporary_.find('/', at)) != std::string::npos; ++at) {
             const std::string folder = temporary_.substr(0, at);
-            if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) break;  // the open says what is wrong
+            if (::mkdir(folder.c_str(), 0700) == 0) {
+                // Who may read the file may pass the folder; the umask has no say.
+                if (::chmod(folder.c_str(), mode_ | (mode_ & 0444U) >> 2U | 0700U) != 0) break;
+            } else if (errno != EEXIST) {
+                break;  // the open says what is wrong
+            }
         }
         temporary_ += ".XXXXXX";
         file = FileDescriptor(::mkostemp(temporary_.data(), O_CLOEXEC));
@@ -40,6 +45,7 @@ class OpenJob final : public Job {
     }
 
     std::string temporary_;
+    std::uint32_t mode_;
 };
 
 // The file is complete: its mode, its time, its name.
@@ -86,10 +92,10 @@ void AnswerStore::failed(Request& request, int error_number) {
     give_up();
 }
 
-Async<void> AnswerStore::open(Request& request, std::string_view path) {
+Async<void> AnswerStore::open(Request& request, std::string_view path, std::uint32_t mode) {
     path_ = path;
     ThreadPool& pool = *request.worker().thread_pool();
-    auto job = std::make_unique<OpenJob>(path);
+    auto job = std::make_unique<OpenJob>(path, mode);
     std::unique_ptr<OpenJob> done = co_await pool.perform(request, std::move(job));
     if (done == nullptr || done->error_number != 0) {
         failed(request, done != nullptr ? done->error_number : EAGAIN);

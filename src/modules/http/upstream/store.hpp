@@ -28,8 +28,9 @@ class AnswerStore {
     AnswerStore& operator=(const AnswerStore&) = delete;
     ~AnswerStore() { give_up(); }
 
-    // Opens the file that will become `path`, absolute; makes the folders above it.
-    Async<void> open(Request& request, std::string_view path);
+    // Opens the file that will become `path`, absolute; makes the folders above it, for those to pass who may
+    // read a file of this mode.
+    Async<void> open(Request& request, std::string_view path, std::uint32_t mode);
     // The next part of the answer, which must be in memory.
     Async<void> append(Request& request, const Chain& body);
     // All is there. `modified`: seconds since 1970.

@@ -10,8 +10,11 @@ namespace berth::http {
 namespace {
 
 VariableText get_status(VariableHost& host, std::uintptr_t) {
+    // On its way to an error page a request has a status although nothing is answered yet.
+    const Request& request = as_request(host);
+    const int forced = request.forced_status();
     auto digits = host.arena().array<char>(3);
-    format_padded(digits.data(), static_cast<std::uint64_t>(as_request(host).out().status), 3);
+    format_padded(digits.data(), static_cast<std::uint64_t>(forced != 0 ? forced : request.out().status), 3);
     return text({digits.data(), 3});
 }
 

@@ -59,7 +59,7 @@ TEST(Grammar, KnowsWhatNginxHasAndThisBuildLacks) {
     const auto advice = small_grammar().unknown("fastcgi_pass", in_location);
     EXPECT_EQ(advice.message, "\"fastcgi_pass\" is known to nginx, not in this build");
     EXPECT_EQ(advice.hint,
-              "it is of nginx's module http_fastcgi; ./configure --help lists what can be added here");
+              "it is of nginx's module http_fastcgi; ./configure --help lists the modules there are");
     EXPECT_THAT(small_grammar().unknown("fastcgi_pas", in_location).hint,
                 HasSubstr("nginx's \"fastcgi_pass\""));
 }

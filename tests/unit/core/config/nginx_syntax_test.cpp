@@ -109,6 +109,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{
             "a 'b;\nc d;\n",
             "nginx.conf:1:3: error: this quote is never closed\n    1 | a 'b;\n      |   ^ its closing ' is"},
+        Case{"http {\n location ~ ^/a{2,3}$ {\n }\n}",
+             "nginx.conf:2:16: error: \"{2,3}\" would begin a block\n"
+             "    2 |  location ~ ^/a{2,3}$ {\n"
+             "      |                ^~~~~ put the whole regular expression in quotes\n"},
+        Case{"map $a $b {\n ~^x{2}$ 1;\n}", "nginx.conf:2:5: error: \"{2}\" would begin a block"},
         Case{"a \"b\"c;", "nginx.conf:1:6: error: unexpected \"c\" behind a closing quote"}));
 
 TEST(NginxSyntax, ShowsAllErrorsOfOneRun) {

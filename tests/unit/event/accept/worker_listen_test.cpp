@@ -31,6 +31,14 @@ TEST(WorkerListenTest, UnixSocketsStandBesideThePidFileUnlessTheyAreSentElsewher
     EXPECT_TRUE(address(other, 0, 0).starts_with("unix:/tmp/w/")) << address(other, 0, 0);
 }
 
+TEST(WorkerListenTest, SocketsBearTheNumberOfTheProcessThatStays) {
+    const Loaded loaded = load("", "listen 8000;");
+    ASSERT_NE(loaded.cycle, nullptr) << loaded.report;
+    name_worker_sockets_after(4711);
+    EXPECT_EQ(address(loaded, 0, 1), "unix:/run/b.pid.workers/4711-0.0.0.0:8000-1");
+    name_worker_sockets_after(0);
+}
+
 TEST(WorkerListenTest, APortForEachSlot) {
     const Loaded loaded = load("worker_listen 127.0.0.1:9001+;",
                                "listen 8000; listen 8001 worker_listen=[::1]:9001+; "

@@ -141,6 +141,7 @@ ServerOptions in_the_background() {
 TEST(ProxyTest, AnUpgradeInTheBackgroundLosesNothing) {
     Server server("daemon on;\n" + config(2), in_the_background());
     ASSERT_TRUE(server.start());
+    ASSERT_EQ(server.wait_exit(), 0);
     ASSERT_TRUE(serves(server, 2));
     Load load(server.port(), "/", 4);
     ASSERT_TRUE(load.wait_for(50));
@@ -162,10 +163,12 @@ TEST(ProxyTest, AnUpgradeInTheBackgroundLosesNothing) {
 TEST(ProxyTest, ServersMayHaveTheirSocketsInOneFolder) {
     Server first("daemon on;\n" + config(1, "worker_listen unix:{dir}/sockets;"), in_the_background());
     ASSERT_TRUE(first.start());
+    ASSERT_EQ(first.wait_exit(), 0);
     ASSERT_TRUE(serves(first, 1));
     Server second("daemon on;\n" + config(1, "worker_listen unix:" + first.folder().path() + "/sockets;"),
                   in_the_background());
     ASSERT_TRUE(second.start());
+    ASSERT_EQ(second.wait_exit(), 0);
     ASSERT_TRUE(serves(second, 1));
     EXPECT_EQ(fetch(first.port(), "/").status, 200) << first.error_log();
     EXPECT_EQ(fetch(second.port(), "/").status, 200);

@@ -45,6 +45,7 @@ TEST(ProxyInTheBackground, ServersOfUpstreamsAreThere) {
     options.start = false;
     Server server("daemon on; " + config(peer(backend), ""), options);
     ASSERT_TRUE(server.start());
+    ASSERT_EQ(server.wait_exit(), 0);
     EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
 }
 

@@ -59,8 +59,9 @@ class Backend {
         for (int fd; (fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
             const int on = 1;
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            if (static_cast<std::size_t>(fd) >= unanswered_.size()) unanswered_.resize(fd + 1U);
-            unanswered_[static_cast<std::size_t>(fd)].clear();
+            const auto at = static_cast<std::size_t>(fd);
+            if (at >= unanswered_.size()) unanswered_.resize(at + 1);
+            unanswered_[at].clear();
             watch(fd);
         }
     }

@@ -15,8 +15,8 @@
 
 namespace berth {
 
-// How workers that share a listening socket take turns. on: as exclusive, which keeps its promise (one worker
-// woken for a connection) without a lock.
+// How workers that share a listening socket take turns. on: one of them watches, by a lease in shared memory;
+// off: all are woken; exclusive: all wait, the kernel wakes one (EPOLLEXCLUSIVE, epoll_ctl(2)).
 enum class AcceptMutex : std::uint8_t { off, on, exclusive };
 
 // Global. Times in milliseconds.

@@ -53,7 +53,8 @@ struct SharedGroup {
     Owner checker;
     std::uint64_t checker_generation = 0;
     std::uint64_t checks_until = 0;
-    std::uint64_t checks_begun = 0;  // the generation that begin_checks() was called for last
+    std::uint64_t checks_begun = 0;     // the generation that begin_checks() was called for last
+    std::uint64_t checks_begun_at = 0;  // when
 };
 
 // What somebody who looks at a peer sees: a copy, taken under the lock.
@@ -208,10 +209,10 @@ class PeerGroup {
     // --- active checks: one worker of all sends them
     enum class Claim : std::uint8_t { refused, held, taken };
     // Whether `who` is to send them until `until`; to be renewed before. Whoever had this loses it by dying,
-    // by being late, and to a younger generation.
+    // by being late, and to a younger generation; that one has a while for itself when it begins.
     Claim claim_checks(const Owner& who, std::uint64_t generation, std::uint64_t now, std::uint64_t until);
-    // By each worker before its first event; the first of a generation has an effect. Without checks, what
-    // earlier ones said of the peers is forgotten.
+    // By each worker before its first event; the first of a generation has an effect: nobody of another one
+    // is believed any more. Without checks, what earlier ones said of the peers is forgotten.
     void begin_checks(std::uint64_t generation, const CheckRules& rules, std::uint64_t now);
     // How a check went; an empty complaint: it passed. Nothing happens when `who` is not to check any more.
     Change record_check(const Owner& who, std::string_view name, std::string_view complaint,

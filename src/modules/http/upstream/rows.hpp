@@ -54,22 +54,12 @@ constexpr auto joined_rows(const std::array<Directive, A>& first, const std::arr
 
 namespace internal {
 
-// Connecting, sending, trying again.
+// Trying again, and how long at all.
 template <class Conf, Prefix P>
-constexpr auto request_rows() {
+constexpr auto retry_rows() {
     using namespace rows;
     using S = UpstreamSettings;
     return std::array{
-        row_of<Conf>(duration<&S::connect_timeout>(
-            joined_name<P, "_connect_timeout">, in_http,
-            "How long a backend may take to accept a connection; then 504, or the next one is tried.")),
-        row_of<Conf>(duration<&S::send_timeout>(
-            joined_name<P, "_send_timeout">, in_http,
-            "How long a backend may take nothing of a request that is being sent.")),
-        row_of<Conf>(flag<&S::request_buffering>(
-            joined_name<P, "_request_buffering">, in_http,
-            "Whether a request's body is read completely before a backend is asked. Without it a request "
-            "whose body has begun to flow cannot be tried again elsewhere.")),
         row_of<Conf>(custom<&S::next_upstream, take_next_upstream>(
             joined_name<P, "_next_upstream">, in_http, {1, kAnyNumber},
             "error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | http_403 | "
@@ -102,6 +92,25 @@ constexpr auto request_rows() {
             "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "
             "retries from drowning backends that are already in trouble. What had not been sent yet (no "
             "connection) costs nothing.")),
+    };
+}
+
+// Connecting and sending.
+template <class Conf, Prefix P>
+constexpr auto request_rows() {
+    using namespace rows;
+    using S = UpstreamSettings;
+    return std::array{
+        row_of<Conf>(duration<&S::connect_timeout>(
+            joined_name<P, "_connect_timeout">, in_http,
+            "How long a backend may take to accept a connection; then 504, or the next one is tried.")),
+        row_of<Conf>(duration<&S::send_timeout>(
+            joined_name<P, "_send_timeout">, in_http,
+            "How long a backend may take nothing of a request that is being sent.")),
+        row_of<Conf>(flag<&S::request_buffering>(
+            joined_name<P, "_request_buffering">, in_http,
+            "Whether a request's body is read completely before a backend is asked. Without it a request "
+            "whose body has begun to flow cannot be tried again elsewhere.")),
         row_of<Conf>(
             flag<&S::ignore_client_abort>(joined_name<P, "_ignore_client_abort">, in_http,
                                           "Whether a backend goes on working when the client has left.")),
@@ -201,8 +210,8 @@ constexpr auto answer_rows() {
 
 template <class Conf, Prefix P>
 constexpr auto upstream_rows() {
-    return joined_rows(joined_rows(internal::request_rows<Conf, P>(), internal::body_rows<Conf, P>()),
-                       internal::answer_rows<Conf, P>());
+    return joined_rows(joined_rows(internal::request_rows<Conf, P>(), internal::retry_rows<Conf, P>()),
+                       joined_rows(internal::body_rows<Conf, P>(), internal::answer_rows<Conf, P>()));
 }
 
 }  // namespace berth::http

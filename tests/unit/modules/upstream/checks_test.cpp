@@ -12,6 +12,8 @@ class ChecksTest : public UpstreamTest {
     void begin(const CheckRules& rules, std::uint64_t generation = 1) {
         rules_ = rules;
         group().begin_checks(generation, rules, worker().now());
+        // A worker of a reload takes the checks over.
+        if (generation > 1) group().claim_checks(owner(), generation, worker().now(), worker().now() + 5000);
     }
     // Starts two peers that this worker checks by these rules.
     void check(CheckRules rules) {
@@ -73,6 +75,18 @@ TEST_F(ChecksTest, OnlyWhoseTurnItIsIsBelieved) {
     EXPECT_EQ(condition(1), Condition::unhealthy);
     EXPECT_EQ(view(1).reason, "health check: status 500");
     EXPECT_EQ(spread(4), (std::map<int, int>{{2, 4}}));
+}
+
+// What it still finds out must not be said of peers that nobody will check any more.
+TEST_F(ChecksTest, AnOlderGenerationIsNotBelievedOnceAYoungerBegins) {
+    check({.fails = 1});
+    group().begin_checks(2, {}, 10'000);
+    EXPECT_EQ(fail(1), Change::none);
+    EXPECT_EQ(view(1).health, Health::unknown);
+    EXPECT_EQ(group().claim_checks(owner(), 1, 12'999, 20'000), Claim::refused);
+    // Unless it is the older one that stays: the reload was undone.
+    EXPECT_EQ(group().claim_checks(owner(), 1, 13'000, 20'000), Claim::taken);
+    EXPECT_EQ(fail(1), Change::taken_out);
 }
 
 TEST_F(ChecksTest, SoManyInARowCount) {

@@ -230,20 +230,6 @@ constexpr Directive action(std::string_view name, Context where, Arity arity, st
     return row;
 }
 
-// A row of nginx's that this server has no use for: taken, and without effect. `help` says why nothing is
-// lost.
-constexpr Directive unneeded(std::string_view name, Context where, std::string_view help,
-                             Kind kind = Kind::size, Arity arity = {1, 1}) {
-    Directive row;
-    row.name = name;
-    row.contexts = where;
-    row.help = help;
-    row.kind = kind;
-    row.arity = arity;
-    row.apply = [](Loader&, const Directive&, const Node&, void*) {};
-    return row;
-}
-
 // A directive without a struct: void take(Loader&, const Node&).
 template <auto Take>
 constexpr Directive statement(std::string_view name, Context where, Arity arity, std::string_view usage,
@@ -257,6 +243,14 @@ constexpr Directive statement(std::string_view name, Context where, Arity arity,
     row.usage = usage;
     row.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
     return row;
+}
+
+// A row of nginx's that this server has no use for: taken, and without effect. `help` says why nothing is
+// lost.
+inline void take_nothing(Loader&, const Node&) {}
+constexpr Directive unneeded(std::string_view name, Context where, std::string_view help,
+                             Kind kind = Kind::size, Arity arity = {1, 1}) {
+    return statement<take_nothing>(name, where, arity, {}, help, kind);
 }
 
 // A block of directives: void open(Loader&, const Node&), which calls Loader::read_block.

@@ -323,6 +323,7 @@ void FrontSession::established() {
     if (words.failed()) return client.abort();
     if (sent.failed()) {
         client.unread(all.substr(header));
+        moves_ = true;
         return retry_elsewhere();
     }
     placed(true);
@@ -335,9 +336,7 @@ void FrontSession::established() {
 void FrontSession::not_connected(int error_number) {
     --port_.board().places[slot_].offered;
     moves_ |= port_.failed(slot_, error_number);
-    tried_.push_back(slot_);
-    drop_link();
-    place();
+    retry_elsewhere();
 }
 
 // The worker may have died since it was given the connection, and its end not be reported yet: as long as
@@ -368,7 +367,6 @@ void FrontSession::doubt() {
 
 // The worker took no byte of the client's.
 void FrontSession::retry_elsewhere() {
-    moves_ = true;
     tried_.push_back(slot_);
     drop_link();
     place();

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/config/directive.hpp"
+#include "core/config/rows.hpp"
 #include "core/config/tree.hpp"
 #include "modules/upstream/resolvers.hpp"
 
@@ -50,15 +51,7 @@ namespace internal {
 template <auto Take>
 constexpr Directive row(std::string_view name, Context where, Arity arity, Kind kind, std::string_view usage,
                         std::string_view help) {
-    Directive directive;
-    directive.name = name;
-    directive.contexts = where;
-    directive.arity = arity;
-    directive.kind = kind;
-    directive.usage = usage;
-    directive.help = help;
-    directive.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
-    return directive;
+    return rows::statement<Take>(name, where, arity, usage, help, kind);
 }
 constexpr Directive again(Directive directive) {
     directive.repeatable = true;

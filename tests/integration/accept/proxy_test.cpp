@@ -52,6 +52,23 @@ void expect_nothing_lost(Load& load) {
     EXPECT_EQ(load.counts().stale, 0U) << load.failures();
 }
 
+// To another binary, which answers so many requests before the old one goes; both have two workers.
+void upgrade(Server& server, Load& load, unsigned beside) {
+    ASSERT_TRUE(load.wait_for(50));
+    const pid_t old = server.master();
+    ::kill(old, SIGUSR2);
+    ASSERT_TRUE(eventually([&] { return server.master() != 0 && server.master() != old; }))
+        << server.error_log();
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
+    ASSERT_TRUE(load.wait_for(beside));
+    // Politely first: SIGQUIT closes idle connections at once.
+    ::kill(old, SIGWINCH);
+    ASSERT_TRUE(eventually([&] { return server.children(old).size() <= 1; })) << server.error_log();
+    ::kill(old, SIGQUIT);
+    ASSERT_TRUE(eventually([&] { return !alive(old); })) << server.error_log();
+    ASSERT_TRUE(eventually([&] { return !server.folder().has("berth.pid.oldbin"); }));
+}
+
 class ProxyWorkersAddress : public testing::TestWithParam<const char*> {
  protected:
     // Where it is TCP: ports of a loopback address that nobody else uses.
@@ -109,19 +126,7 @@ TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
     ASSERT_TRUE(serves(server, 2));
     Load load(server.port(), "/", long_run(8, 16));
     for (unsigned i = 0; i < long_run(1, 10); ++i) {
-        ASSERT_TRUE(load.wait_for(50));
-        const pid_t old = server.master();
-        ::kill(old, SIGUSR2);
-        ASSERT_TRUE(eventually([&] { return server.master() != 0 && server.master() != old; }))
-            << server.error_log();
-        ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
-        ASSERT_TRUE(load.wait_for(50));
-        // Politely first: SIGQUIT closes idle connections at once.
-        ::kill(old, SIGWINCH);
-        ASSERT_TRUE(eventually([&] { return server.children(old).size() <= 1; })) << server.error_log();
-        ::kill(old, SIGQUIT);
-        ASSERT_TRUE(eventually([&] { return !alive(old); })) << server.error_log();
-        ASSERT_TRUE(eventually([&] { return !server.folder().has("berth.pid.oldbin"); }));
+        ASSERT_NO_FATAL_FAILURE(upgrade(server, load, 50));
     }
     ASSERT_TRUE(load.wait_for(50));
     expect_nothing_lost(load);
@@ -144,17 +149,7 @@ TEST(ProxyTest, AnUpgradeInTheBackgroundLosesNothing) {
     ASSERT_EQ(server.wait_exit(), 0);
     ASSERT_TRUE(serves(server, 2));
     Load load(server.port(), "/", 4);
-    ASSERT_TRUE(load.wait_for(50));
-    const pid_t old = server.master();
-    ::kill(old, SIGUSR2);
-    ASSERT_TRUE(eventually([&] { return server.master() != 0 && server.master() != old; }))
-        << server.error_log();
-    ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
-    ASSERT_TRUE(load.wait_for(200));
-    ::kill(old, SIGWINCH);
-    ASSERT_TRUE(eventually([&] { return server.children(old).size() <= 1; })) << server.error_log();
-    ::kill(old, SIGQUIT);
-    ASSERT_TRUE(eventually([&] { return !alive(old); })) << server.error_log();
+    ASSERT_NO_FATAL_FAILURE(upgrade(server, load, 200));
     ASSERT_TRUE(load.wait_for(50));
     expect_nothing_lost(load);
     EXPECT_EQ(occurrences(server.error_log(), "connect() "), 0U) << server.error_log();

@@ -2,11 +2,13 @@
 #include "event/process/privileges.hpp"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <vector>
@@ -57,14 +59,25 @@ void set_affinity(const Cycle& cycle, const CpuAffinity& affinity, unsigned slot
     }
 }
 
+// Of root's rights only this one is left (capabilities(7)).
+Result<void> keep_only(unsigned capability) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3]{};
+    auto& word = rights[CAP_TO_INDEX(capability)];
+    word.effective = word.permitted = CAP_TO_MASK(capability);
+    if (::syscall(SYS_capset, &header, rights) != 0) return system_error("capset", "", errno);
+    return {};
+}
+
 Result<void> change_user(const ProcessConf& conf) {
     if (::geteuid() != 0 || !conf.user.is_set() || conf.user->uid == 0) return {};
     const RunAs& as = *conf.user;
     if (::setgid(as.gid) != 0) return system_error("setgid", std::to_string(as.gid), errno);
     if (::setgroups(as.groups.size(), as.groups.data()) != 0)
         return system_error("setgroups", as.user, errno);
+    if (conf.speaks_for_others) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (::setuid(as.uid) != 0) return system_error("setuid", std::to_string(as.uid), errno);
-    return {};
+    return conf.speaks_for_others ? keep_only(CAP_NET_RAW) : Result<void>();
 }
 
 void set_environment(const ProcessConf& conf) {

@@ -81,6 +81,10 @@ struct ProcessConf {
     Setting<std::vector<EnvVariable>> env;
     Setting<std::vector<ThreadPoolConf>> thread_pools;
 
+    // Said by modules while they are read: workers speak from addresses that are not this machine's
+    // (IP_TRANSPARENT), and keep the right to it when they change their user.
+    bool speaks_for_others = false;
+
     void finish(Loader& loader);
 };
 

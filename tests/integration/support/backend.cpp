@@ -112,6 +112,15 @@ std::string BackendConnection::take_received() {
     return std::exchange(received_, {});
 }
 
+std::string BackendConnection::peer() const {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    ::getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &length);
+    char text[INET_ADDRSTRLEN]{};
+    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+    return std::string(text) + ":" + std::to_string(ntohs(address.sin_port));
+}
+
 std::string BackendConnection::read_some() {
     if (buffer_.empty()) fill();
     return std::exchange(buffer_, {});

@@ -47,6 +47,8 @@ class BackendConnection {
     bool read_request(BackendRequest& request);
     // Every byte that came since the last call.
     std::string take_received();
+    // Where it comes from: "127.0.0.1:4711".
+    std::string peer() const;
 
  private:
     friend class Backend;

@@ -230,11 +230,12 @@ bool UpstreamExchange::open_connection() {
     Address from = settings_.bind_address;
     const Value& bind = settings_.bind->value;
     if (!bind.is_constant()) {
-        Result<Address> local = Address::parse_ip(bind.eval(request_));
+        const std::string_view text = bind.eval(request_);
+        Result<Address> local = parse_bind_address(text);
         if (local) {
             from = std::move(*local);
-        } else {
-            request_.log_at(LogLevel::error, "invalid local address \"{}\"", bind.eval(request_));
+        } else if (!text.empty()) {
+            request_.log_at(LogLevel::error, "invalid local address \"{}\"", text);
         }
     }
     const Address& to = address();

@@ -7,6 +7,7 @@
 #include "core/cycle.hpp"
 #include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
+#include "event/process/process_conf.hpp"
 #include "event/process/runtime_files.hpp"
 
 namespace berth::http {
@@ -96,6 +97,11 @@ std::uint32_t next_bit(int status) noexcept {
     }
 }
 
+Result<Address> parse_bind_address(std::string_view text) {
+    Result<Address> address = Address::parse_ip(text);
+    return address ? std::move(address) : Address::parse(text);
+}
+
 void HiddenFields::build(const std::vector<std::string>& hide, const std::vector<std::string>& pass) {
     known_.reset();
     others_ = {"X-Pad"};
@@ -128,8 +134,7 @@ void UpstreamSettings::finish_upstream(Loader& loader, std::string_view directiv
     loader.cycle().own<RuntimeFiles>().add_folder(temp_folder);
     const Value& local = bind->value;
     if (local.is_constant() && !local.empty()) {
-        Result<Address> address = Address::parse_ip(local.constant());
-        if (!address) address = Address::parse(local.constant());
+        Result<Address> address = parse_bind_address(local.constant());
         if (address) bind_address = std::move(*address);
     }
 
@@ -168,7 +173,7 @@ void take_bind(Loader& loader, const Node& node, Setting<BindAddress>& setting) 
     const Word& word = node.args[0];
     if (word.text == "off") return setting.set({});
     bind.value = loader.compile(word);
-    if (bind.value.is_constant() && !Address::parse_ip(word.text) && !Address::parse(word.text)) {
+    if (bind.value.is_constant() && !parse_bind_address(word.text)) {
         loader.error(word.at, "invalid address \"" + word.text + "\" in \"" + node.name + "\"",
                      "an IP address of this machine is expected, with or without a port");
     }
@@ -177,6 +182,7 @@ void take_bind(Loader& loader, const Node& node, Setting<BindAddress>& setting) 
         if (!bind.transparent)
             loader.error(node.args[1].at, "invalid parameter \"" + node.args[1].text + "\"",
                          "it can only be: transparent");
+        loader.cycle().own<ProcessConf>().speaks_for_others = true;
     }
     setting.set(std::move(bind));
 }

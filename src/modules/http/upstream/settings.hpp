@@ -11,6 +11,7 @@
 
 #include "core/config/setting.hpp"
 #include "core/net/address.hpp"
+#include "core/result.hpp"
 #include "core/value/value.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/protocol/known_headers.hpp"
@@ -75,6 +76,8 @@ struct BindAddress {
     Value value;
     bool transparent = false;
 };
+// "127.0.0.1", "127.0.0.1:8000", "::1", "[::1]:8000".
+Result<Address> parse_bind_address(std::string_view text);
 
 // X_store: where answers are kept as files.
 struct StorePath {

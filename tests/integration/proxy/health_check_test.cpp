@@ -217,6 +217,33 @@ TEST(HealthCheck, MistakesInALocationAreExplained) {
               std::string::npos);
     EXPECT_NE(said("proxy_pass http://b; health_check type=tcp keepalive_time=1m;").find("no meaning"),
               std::string::npos);
+    for (const char* pass : {"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"}) {
+        const std::string error = said(std::string(pass) + " b; health_check;");
+        EXPECT_NE(error.find(std::string("beside \"") + pass + "\" needs \"type=tcp\""), std::string::npos);
+        EXPECT_NE(error.find("asks in HTTP"), std::string::npos) << error;
+    }
+    EXPECT_NE(said("fastcgi_pass 127.0.0.1:9; health_check type=tcp;").find("is no upstream{}"),
+              std::string::npos);
+    EXPECT_NE(said("uwsgi_pass $host; health_check type=tcp;").find("beside a \"uwsgi_pass\" with variables"),
+              std::string::npos);
+}
+
+// Whatever is spoken there, a connection is a connection.
+TEST(HealthCheck, WithTcpOtherProtocolsAreCheckedToo) {
+    for (const char* pass : {"fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"}) {
+        for (const char* scheme : {"", "://"}) {
+            const std::string name = std::string(pass).substr(0, std::string(pass).find('_'));
+            const std::string to = *scheme == '\0' ? "b" : name + scheme + "b";
+            SCOPED_TRACE(std::string(pass) + " " + to);
+            auto backend = Backend::raw([](BackendConnection& connection) { connection.read_some(); });
+            Server server(in_location(server_line(*backend),
+                                      std::string(pass) + " " + to +
+                                          "; set $memcached_key k; health_check type=tcp interval=100ms;"));
+            EXPECT_TRUE(eventually([&] { return backend->connections() >= 3; })) << "nobody else connects";
+            backend->stop();
+            EXPECT_TRUE(server.wait_log("is unhealthy"));
+        }
+    }
 }
 
 TEST(HealthCheck, MistakesAreExplained) {

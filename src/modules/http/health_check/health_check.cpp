@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMostInRow = 1000;
 constexpr std::uint64_t kLargestPort = 65535;
 constexpr std::string_view kDirective = "health_check";
+constexpr std::string_view kProxyPass = "proxy_pass";
 
 void read_count(Loader& loader, const Option& option, std::uint32_t& into) {
     const auto count = parse_unsigned(option.value, kMostInRow);
@@ -88,24 +89,42 @@ void read_option(Loader& loader, const Option& option, HealthCheck& check) {
 
 // --- in a location: what stands around it
 
-const Node* pass_in(const Node& block) {
+// What may lead to an upstream, and what may stand before its name.
+struct Pass {
+    std::string_view directive;
+    std::string_view scheme;
+};
+constexpr Pass kPasses[] = {
+    {kProxyPass, "http://"},  {"fastcgi_pass", "fastcgi://"},     {"uwsgi_pass", "uwsgi://"},
+    {"scgi_pass", "scgi://"}, {"memcached_pass", "memcached://"},
+};
+
+const Pass* pass_of(const Node& node) {
     const auto found =
-        std::ranges::find_if(block.children, [](const Node& node) { return node.name == "proxy_pass"; });
-    return found == block.children.end() || found->args.empty() ? nullptr : &*found;
+        std::ranges::find_if(kPasses, [&](const Pass& pass) { return node.name == pass.directive; });
+    return found == std::end(kPasses) || node.args.empty() ? nullptr : &*found;
+}
+
+// The name of the upstream, if it is one.
+std::string target_of(const Pass& pass, std::string_view text) {
+    if (ascii::starts_with_ci(text, pass.scheme)) text.remove_prefix(pass.scheme.size());
+    return std::string(pass.directive == kProxyPass ? text.substr(0, text.find('/')) : text);
 }
 
 void read_pass(Loader& loader, const Node& node, HealthCheck& check) {
-    const Node* pass = pass_in(*loader.block().node);
-    constexpr std::string_view kScheme = "http://";
-    if (pass == nullptr || !pass->args[0].text.starts_with(kScheme)) {
+    const auto& children = loader.block().node->children;
+    const auto found =
+        std::ranges::find_if(children, [](const Node& each) { return pass_of(each) != nullptr; });
+    if (found == children.end()) {
         return loader.error(node.at, "\"health_check\" in a location without a \"proxy_pass\"",
-                            "write it beside the proxy_pass to an upstream, or in upstream{}");
+                            "write it beside the proxy_pass (fastcgi_pass, uwsgi_pass, scgi_pass, "
+                            "memcached_pass) to an upstream, or in upstream{}");
     }
-    const std::string target = pass->args[0].text.substr(kScheme.size());
-    check.passed_to = target.substr(0, target.find('/'));
-    check.passed_at = pass->args[0].at;
+    check.passed_by = found->name;
+    check.passed_to = target_of(*pass_of(*found), found->args[0].text);
+    check.passed_at = found->args[0].at;
     if (check.passed_to.find('$') == std::string::npos) return;
-    loader.error(node.at, "\"health_check\" beside a \"proxy_pass\" with variables",
+    loader.error(node.at, "\"health_check\" beside a \"" + check.passed_by + "\" with variables",
                  "it cannot know the upstream: write it in upstream{}");
 }
 
@@ -152,6 +171,12 @@ void take_health_check(Loader& loader, const Node& node) {
     }
     check->rules.on = true;
     for (const Word& word : node.args) read_option(loader, upstream::split_option(word), *check);
+    const bool speaks_http = check->passed_by.empty() || check->passed_by == kProxyPass;
+    if (check->type == HealthCheck::Type::http && !speaks_http) {
+        loader.error(node.at, "\"health_check\" beside \"" + check->passed_by + "\" needs \"type=tcp\"",
+                     "a check of type=http, which is the default, asks in HTTP, and servers behind " +
+                         check->passed_by + " do not speak it");
+    }
     const bool asks = !check->match_name.empty() || check->uri != "/" || check->keepalive_time > 0ms;
     if (check->type == HealthCheck::Type::tcp && asks) {
         loader.error(node.at, "\"uri\", \"match\" and \"keepalive_time\" have no meaning with \"type=tcp\"",
@@ -195,7 +220,7 @@ void HealthConf::find_match(Loader& loader, HealthCheck& check) const {
                  "write in http{}: match " + check.match_name + " { status 200; }");
 }
 
-// One that is not there is proxy_pass's complaint.
+// One that is not there is the complaint of what passes to it.
 void HealthConf::find_upstream(Loader& loader, HealthCheck& check) const {
     if (check.upstream != nullptr || check.passed_to.empty()) return;
     check.upstream = http_upstreams(loader).find(check.passed_to);

@@ -18,8 +18,9 @@ class Prober;
 struct HealthCheck {
     enum class Type : std::uint8_t { http, tcp };
 
-    // In a location: where proxy_pass leads, found when all is read; until then null.
+    // In a location: where proxy_pass (or fastcgi_pass, …) leads, found when all is read; until then null.
     upstream::Upstream* upstream = nullptr;
+    std::string passed_by;  // that directive
     std::string passed_to;  // what names it
     Origin passed_at;
     Type type = Type::http;
@@ -54,7 +55,8 @@ struct HealthConf {
     void find_upstream(Loader& loader, HealthCheck& check) const;
 };
 
-// In upstream{}, or in a location{} beside the proxy_pass that names the upstream, as nginx Plus has it.
+// In upstream{}, or in a location{} beside the proxy_pass (fastcgi_pass, …) that names the upstream, as nginx
+// Plus has it.
 void take_health_check(Loader& loader, const Node& node);
 void take_match(Loader& loader, const Node& node);
 

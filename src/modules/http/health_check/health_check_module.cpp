@@ -29,9 +29,9 @@ constexpr Directive directives[] = {
         "(1) good ones it does. mandatory: none before the first pass; persistent: what was known holds over "
         "a "
         "reload; keepalive_time: connections are used for several checks, until they are so old. One worker "
-        "of all sends the checks. In a location it is about the upstream of proxy_pass, "
-        "and "
-        "the proxy_set_header there that need no request go with it."),
+        "of all sends the checks. In a location it is about the upstream of proxy_pass, and the "
+        "proxy_set_header there that need no request go with it; or, with type=tcp, about that of "
+        "fastcgi_pass, uwsgi_pass, scgi_pass or memcached_pass."),
     data_block<take_match>(
         "match", in_http_block, {1, 1}, "NAME { status …; header …; body …; }",
         "What the answer to a health_check must be: status 200-399; or status ! 500; header "

@@ -7,6 +7,7 @@
 #include "modules/http/builder.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/http/request.hpp"
+#include "modules/http/variables/size_value.hpp"
 
 namespace berth {
 
@@ -22,26 +23,10 @@ struct LimitRateConf {
     void finish(Loader& loader);
 };
 
-// What is written out is checked at once; what comes of variables is checked when it is known.
-void check(Loader& loader, const Value& value, std::string_view directive) {
-    if (!value.is_constant() || parse_size(value.constant())) return;
-    loader.error(loader.current()->at,
-                 "invalid size \"" + value.constant() + "\" in \"" + std::string(directive) + '"',
-                 "bytes, or with a unit: 100k, 1m; 0 is no limit");
-}
-
 void LimitRateConf::finish(Loader& loader) {
-    check(loader, *rate, "limit_rate");
-    check(loader, *after, "limit_rate_after");
+    check_size(loader, *rate, "limit_rate");
+    check_size(loader, *after, "limit_rate_after");
     unlimited = rate->is_constant() && parse_size(rate->constant()) == 0;
-}
-
-std::uint64_t size_of(Request& request, const Value& value) {
-    const std::string_view text = value.eval(request);
-    if (text.empty()) return 0;
-    const std::optional<std::uint64_t> size = parse_size(text);
-    if (!size) request.log_at(LogLevel::error, "invalid size \"{}\" of \"{}\"", text, value.source());
-    return size.value_or(0);
 }
 
 std::uint64_t rate_of(Request& request, const LimitRateConf& conf) {

@@ -12,6 +12,7 @@
 #include "modules/http/server.hpp"
 #include "modules/http/special_response.hpp"
 #include "modules/http/upstream/exchange.hpp"
+#include "modules/http/variables/size_value.hpp"
 
 namespace berth::http {
 
@@ -185,7 +186,7 @@ void UpstreamExchange::prepare_head(Request& request) {
     out.content_length = head.length;
     out.relayed = true;
     buffering_ = *settings_.buffering;
-    limit_rate_ = *settings_.limit_rate;
+    limit_rate_ = size_of(request, *settings_.limit_rate);
     body_started_ = request.loop().now();
     take_accel(*head.fields, head.bytes);
     for (const HeaderField& field : *head.fields) take_field(request, field, head.bytes);

@@ -84,9 +84,10 @@ constexpr auto retry_rows() {
                                                 "of it is chance. 0: not at all.")),
         row_of<Conf>(duration<&S::total_timeout>(
             joined_name<P, "_total_timeout">, in_http,
-            "How long a request may take at all backends together, its answer included: then 504, or the "
-            "answer is "
-            "broken off when its head has been sent. Not for upgraded connections. 0: no limit.")),
+            "How long a request may be with backends, from the choice of the first to the last byte of the "
+            "answer, also while it is the client who is slow: then 504, or the answer is broken off when its "
+            "head has been sent. What is read of a request or sent of an answer while no backend has to do "
+            "with it does not count, nor do upgraded connections. 0: no limit.")),
         row_of<Conf>(custom<&S::retry_budget, take_retry_budget>(
             joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
             "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "
@@ -165,10 +166,11 @@ constexpr auto body_rows() {
             joined_name<P, "_temp_path">, in_http, {1, 4}, "PATH [LEVEL…]",
             "The folder for temporary files. They have no names, so levels of subfolders are accepted and "
             "not needed.")),
-        row_of<Conf>(size<&S::limit_rate>(
+        row_of<Conf>(value<&S::limit_rate>(
             joined_name<P, "_limit_rate">, in_http,
-            "How many bytes of an answer are read per second; 0: no limit. X-Accel-Limit-Rate says "
-            "otherwise for one answer.")),
+            "How many bytes per second of an answer are read from the backend: a size, which may have "
+            "variables; 0: no limit. How fast they are sent to the client is limit_rate's business, and "
+            "X-Accel-Limit-Rate's.")),
     };
 }
 

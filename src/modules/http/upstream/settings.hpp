@@ -112,7 +112,7 @@ struct UpstreamSettings {
     Setting<bool> pass_request_headers{true};
     Setting<bool> pass_request_body{true};
     Setting<bool> pass_trailers{false};
-    Setting<std::uint64_t> limit_rate{0};
+    Setting<Value> limit_rate{Value(std::string("0"))};
     Setting<BindAddress> bind;
     Setting<std::vector<std::string>> hide_headers;
     Setting<std::vector<std::string>> pass_headers;

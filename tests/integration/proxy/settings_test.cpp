@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
@@ -206,6 +208,59 @@ TEST(ProxyDeadlines, AnAnswerThatHasBegunIsBrokenOff) {
     EXPECT_TRUE(all.starts_with("HTTP/1.1 200 ")) << all;
     EXPECT_LT(occurrences(all, "x"), 1000U);
     EXPECT_EQ(client.error(), ECONNRESET) << "an orderly end would look like one";
+}
+
+// A client that takes nothing does not keep a backend for longer; and that is not the backend's fault.
+TEST(ProxyDeadlines, AClientThatIsSlowDoesNotHoldUpTheEnd) {
+    const std::string body = pattern(32 * 1024 * 1024);
+    for (const char* mode : {"proxy_buffering off;", "proxy_max_temp_file_size 0;"}) {
+        SCOPED_TRACE(mode);
+        std::atomic<bool> first{true};
+        Backend backend([&](BackendConnection& connection, const BackendRequest&) {
+            connection.send(answer(first.exchange(false) ? body : "second"));
+        });
+        Backend spare(echo);
+        Server server(config(peer(backend, " max_fails=1 fail_timeout=60s") + peer(spare, " backup"),
+                             "proxy_total_timeout 500ms; send_timeout 1h; " + std::string(mode)));
+        Client client(server.port());
+        ASSERT_TRUE(client.get("/"));
+        ASSERT_TRUE(client.read_some().starts_with("HTTP/1.1 200 "));
+        EXPECT_TRUE(server.wait_log("the time for the whole request is over"));
+        EXPECT_TRUE(eventually([&] { return backend.open() == 0; }));
+        std::size_t got = 0;
+        for (std::string some = client.read_some(); !some.empty(); some = client.read_some())
+            got += some.size();
+        EXPECT_LT(got, body.size());
+        EXPECT_EQ(client.error(), ECONNRESET) << "an orderly end would look like one";
+        EXPECT_EQ(fetch(server.port(), "/").body, "second") << server.error_log();
+    }
+}
+
+// What has come from the backend does: no backend is held any more.
+TEST(ProxyDeadlines, AnAnswerThatIsThereIsSentHoweverLongThatTakes) {
+    const std::string body = pattern(32 * 1024 * 1024);
+    Backend backend([&](BackendConnection& connection, const BackendRequest&) {
+        connection.send(answer(body));
+        connection.close();
+    });
+    Server server(config(peer(backend), "proxy_total_timeout 10s;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_TRUE(eventually([&] { return backend.requests() == 1 && backend.open() == 0; }));
+    EXPECT_TRUE(client.read_response().body == body);
+}
+
+// An upload that does not go on: the backend that waits for it, too, has failed in nothing.
+TEST(ProxyDeadlines, AClientThatStopsSendingIsNotTheBackendsFault) {
+    Backend backend(echo);
+    Backend spare(echo);
+    Server server(config(peer(backend, " max_fails=1 fail_timeout=60s") + peer(spare, " backup"),
+                         "proxy_total_timeout 500ms; proxy_request_buffering off; client_body_timeout 1h;"));
+    Client client(server.port());
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+    EXPECT_EQ(client.read_response().status, 504);
+    EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
+    EXPECT_EQ(spare.requests(), 0U) << "it is asked first still";
 }
 
 TEST(ProxyBackOff, AFurtherBackendIsAskedLater) {

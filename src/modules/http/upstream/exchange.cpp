@@ -189,6 +189,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
         }
         if (wake == Wake::timed_out) {
             if (!overdue() && is_sending() && recently_active()) continue;
+            if (awaits_body()) lease_ = upstream::Lease();  // not the backend's fault
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
         }
         Outcome outcome;

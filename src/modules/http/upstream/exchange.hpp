@@ -106,6 +106,7 @@ class UpstreamExchange {
     Duration within_total(Duration usual) const noexcept;
     Duration patience(Duration usual) const noexcept;
     bool overdue() const noexcept { return patience(Duration(1)) == Duration::zero(); }
+    bool time_is_up() const noexcept { return within_total(Duration(1)) == Duration::zero(); }
     Duration back_off() const noexcept;
     // A kept connection comes from whatever address it was made with.
     bool may_keep() const noexcept { return settings_.bind->value.empty(); }
@@ -123,6 +124,7 @@ class UpstreamExchange {
     Async<void> send_streamed(Request& request);
     bool flush_request() noexcept;
     bool is_sending() const noexcept { return sender_.running(); }
+    bool awaits_body() const noexcept { return is_sending() && out_.empty() && !body_ended_; }
     bool sent_all() const noexcept;
     bool recently_active() const noexcept;
     void break_connection(Failure failure) noexcept;
@@ -148,6 +150,8 @@ class UpstreamExchange {
     Async<Verdict> relay(Request& request);
     Async<Verdict> pump(Request& request, std::string_view file);
     Async<void> spill(Request& request);
+    Async<void> drain(Request& request);
+    Async<void> drain_in_time(Request& request);
     std::string_view store_path(Request& request) const;
     Async<void> store_piece(Request& request);
     bool read_body(Request& request);

@@ -19,6 +19,7 @@ struct AnswerHead {
     const FieldList* fields = nullptr;  // positions in `bytes`
     std::string_view bytes;
     std::optional<std::uint64_t> length;  // of the body, when it is known
+    bool bodiless = false;                // the body was not asked for, but the client did
     bool upgraded = false;                // no body follows, but another protocol (101)
     bool is_status_only = false;          // the client gets this server's own page for the status
 };

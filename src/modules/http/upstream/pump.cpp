@@ -41,7 +41,8 @@ Async<Verdict> UpstreamExchange::relay(Request& request) {
 
 // Where this answer is kept as a file; empty: nowhere.
 std::string_view UpstreamExchange::store_path(Request& request) const {
-    if (!settings_.store->on || request.is_head() || protocol_.head().status != kOk) return {};
+    const AnswerHead& head = protocol_.head();
+    if (!settings_.store->on || request.is_head() || head.bodiless || head.status != kOk) return {};
     const Value& path = settings_.store->path;
     if (!path.empty()) {
         const std::string_view text = path.eval(request);
@@ -71,7 +72,13 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
             drop_connection();
             co_return Verdict::done();
         }
-        const Duration pause = pause_for_rate();
+        if (time_is_up()) {
+            log_failure("the time for the whole request is over", 0);
+            if (!request.drained()) lease_ = upstream::Lease();  // not the backend's fault
+            broken_ = Failure::timeout;
+            co_return break_off(request);
+        }
+        const Duration pause = within_total(pause_for_rate());
         if (pause > Duration::zero()) {
             co_await sleep(request, pause);
             continue;
@@ -88,7 +95,7 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         if (!fits() && can_spill()) {
             co_await spill(request);
         } else if (!fits()) {
-            co_await request.writable();
+            co_await drain_in_time(request);
             release_drained(request);
         }
         forward(request);
@@ -250,9 +257,22 @@ Async<void> UpstreamExchange::spill(Request& request) {
     }
     in_ = std::move(bytes.buffer);
     body_.append_text(request.arena(), {in_.data(), size});
-    co_await request.writable();
+    co_await drain_in_time(request);
     release_drained(request);
 }
+
+// Waits for the client: as long as send_timeout allows, but no longer than the whole may take.
+Async<void> UpstreamExchange::drain_in_time(Request& request) {
+    if (*settings_.total_timeout == Duration::zero()) {
+        co_await request.writable();
+        co_return;
+    }
+    Async<void> work = drain(request);
+    const Duration rest = within_total(Duration::max());
+    co_await with_deadline(request, rest, std::move(work));
+}
+
+Async<void> UpstreamExchange::drain(Request& request) { co_await request.writable(); }
 
 // Trailer fields that the client may have (RFC 9110 6.5.1), if they were asked for.
 void UpstreamExchange::pass_trailers(Request& request) {

@@ -59,10 +59,13 @@ constexpr std::array kOwn = {
     repeatable(custom<&C::set_headers, take_set_header>(
         "proxy_set_header", in_http, {2, 2}, "NAME TEXT",
         "A field of the request as the backend gets it, instead of the client's; left out when the text is "
-        "empty. A block that has one takes none of the block around it.",
+        "empty, but for Host: HTTP/1.1 requires one, so that it is sent empty there. A block that has one "
+        "takes none of the block around it.",
         Kind::value)),
     value<&C::set_body>("proxy_set_body", in_http, "What the backend gets instead of the client's body."),
-    value<&C::method>("proxy_method", in_http, "The method the backend is asked with."),
+    value<&C::method>("proxy_method", in_http,
+                      "The method the backend is asked with. What was asked with HEAD has no body, whatever "
+                      "the client's method is."),
     repeatable(action<C, take_redirect>(
         "proxy_redirect", in_http, {1, 2}, "default | off | FROM TO",
         "What becomes of Location and Refresh in answers: FROM (a beginning, or ~regex, ~*regex) is replaced "
@@ -78,8 +81,8 @@ constexpr std::array kOwn = {
     repeatable(custom<&C::cookie_flags, take_cookie_flags>(
         "proxy_cookie_flags", in_http, {1, kAnyNumber}, "off | COOKIE FLAG…",
         "Sets or removes flags of cookies in answers: secure, httponly, samesite=strict|lax|none, nosecure, "
-        "nohttponly, nosamesite. The first that fits the cookie's name (~ begins a regular expression) "
-        "counts.",
+        "nohttponly, nosamesite, or what variables make of them. The first that fits the cookie's name (~ "
+        "begins a regular expression) counts.",
         Kind::value)),
     row_of<C>(flag<&UpstreamSettings::pass_trailers>(
         "proxy_pass_trailers", in_http, "Whether fields behind a chunked body are passed to the client.")),

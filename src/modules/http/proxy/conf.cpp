@@ -162,17 +162,21 @@ void take_cookie_replacement(Loader& loader, const Node& node, Setting<Replaceme
     setting.edit().push_back(read_replacement(loader, node, letters));
 }
 
-void take_cookie_flags(Loader& loader, const Node& node, Setting<std::vector<CookieFlags>>& setting) {
+bool is_cookie_flag(std::string_view text) noexcept {
     constexpr std::string_view kFlags[] = {"secure",        "httponly", "samesite=strict", "samesite=lax",
                                            "samesite=none", "nosecure", "nohttponly",      "nosamesite"};
+    return std::ranges::any_of(kFlags, [&](std::string_view flag) { return ascii::iequals(flag, text); });
+}
+
+void take_cookie_flags(Loader& loader, const Node& node, Setting<std::vector<CookieFlags>>& setting) {
     if (node.args.size() == 1 && node.args[0].text == "off") return setting.set({});
     CookieFlags rule;
     std::unique_ptr<Pattern> regex;
     if (!read_regex(loader, node.args[0], regex)) rule.name = loader.compile(node.args[0]);
     rule.regex = std::move(regex);
     for (std::size_t i = 1; i < node.args.size(); ++i) {
-        std::string flag = ascii::lowercase(node.args[i].text);
-        if (std::ranges::find(kFlags, flag) == std::end(kFlags)) {
+        Value flag = loader.compile(node.args[i]);
+        if (flag.is_constant() && !is_cookie_flag(flag.constant())) {
             loader.error(node.args[i].at,
                          "invalid flag \"" + node.args[i].text + "\" in \"proxy_cookie_flags\"",
                          "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly and nosamesite "

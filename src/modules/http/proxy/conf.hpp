@@ -57,8 +57,10 @@ using Replacements = std::vector<std::shared_ptr<const Replacement>>;
 struct CookieFlags {
     std::shared_ptr<const Pattern> regex;
     Value name;  // without a regex
-    std::vector<std::string> flags;
+    std::vector<Value> flags;
 };
+// "secure", "samesite=lax", "nohttponly", in any case.
+bool is_cookie_flag(std::string_view text) noexcept;
 
 struct ProxyConf : UpstreamSettings {
     Setting<ProxyVersion> http_version{ProxyVersion::v1_1};

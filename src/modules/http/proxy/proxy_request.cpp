@@ -92,6 +92,8 @@ bool ProxyRequest::write_request(Request& request, SentBody body, Chain& out) {
 void ProxyRequest::write_own_fields(Request& request, HeadWriter& head) {
     if (!conf_.sets_host) head.field(KnownHeader::host, host_field(names_.host_port));
     write_connection(request, head);
+    // HTTP/1.1 asks for a Host, be it empty: without it a request is refused (RFC 9112 3.2).
+    const bool needs_host = *conf_.http_version == ProxyVersion::v1_1;
     bool host_written = false;
     for (const SetHeader& header : *conf_.set_headers) {
         switch (header.id) {
@@ -103,7 +105,7 @@ void ProxyRequest::write_own_fields(Request& request, HeadWriter& head) {
         }
         const std::string_view value = header.value.eval(request);
         const bool host = header.id == KnownHeader::host;
-        if ((value.empty() && !host) || (host && host_written)) continue;
+        if ((value.empty() && !(host && needs_host)) || (host && host_written)) continue;
         host_written = host_written || host;
         head.field(header.name, value);
     }
@@ -209,7 +211,7 @@ void ProxyRequest::begin() {
     chunks_.reset();
 }
 
-HeadStep ProxyRequest::read_head(Request&, std::string_view bytes) {
+HeadStep ProxyRequest::read_head(Request& request, std::string_view bytes) {
     if (std::exchange(interim_, false)) parser_.reset();
     switch (parser_.feed(bytes)) {
         case ResponseParser::Status::more: return {HeadStep::Kind::more, 0, {}};
@@ -240,6 +242,9 @@ HeadStep ProxyRequest::read_head(Request&, std::string_view bytes) {
         parse_content_length(read.fields.value(KnownHeader::content_length, bytes), length)) {
         head_.length = length;
     }
+    // proxy_method HEAD: the body that is spoken of does not come, and the client waits for it.
+    head_.bodiless = sent_method_ == Method::head && !request.is_head();
+    if (head_.bodiless && head_.length) head_.length = 0;
     return {HeadStep::Kind::done, parser_.consumed(), {}};
 }
 

@@ -108,13 +108,21 @@ void set_attribute(std::vector<CookiePart>& parts, std::string_view name, std::s
     parts.push_back(std::move(part));
 }
 
-void set_flag(std::vector<CookiePart>& parts, std::string_view flag) {
+// Of variables: an empty text is none.
+void set_flag(Request& request, std::vector<CookiePart>& parts, const Value& value) {
+    const std::string flag = ascii::lowercase(value.eval(request));
+    if (flag.empty()) return;
+    if (!is_cookie_flag(flag)) {
+        request.log_at(LogLevel::error, "invalid flag \"{}\" of \"{}\" in \"proxy_cookie_flags\"", flag,
+                       value.source());
+        return;
+    }
     if (flag == "secure") return set_attribute(parts, "Secure", {}, true);
     if (flag == "nosecure") return set_attribute(parts, "Secure", {}, false);
     if (flag == "httponly") return set_attribute(parts, "HttpOnly", {}, true);
     if (flag == "nohttponly") return set_attribute(parts, "HttpOnly", {}, false);
     if (flag == "nosamesite") return set_attribute(parts, "SameSite", {}, false);
-    const std::string_view policy = flag.substr(flag.find('=') + 1);
+    const std::string_view policy = std::string_view(flag).substr(flag.find('=') + 1);
     set_attribute(parts, "SameSite", policy == "strict" ? "Strict" : policy == "lax" ? "Lax" : "None", true);
 }
 
@@ -149,7 +157,7 @@ std::string_view rewrite_cookie(Request& request, const ProxyConf& conf, std::st
     const std::string cookie(parts.front().name);
     for (const CookieFlags& rule : *conf.cookie_flags) {
         if (!applies(request, rule, cookie)) continue;
-        for (const std::string& flag : rule.flags) set_flag(parts, flag);
+        for (const Value& flag : rule.flags) set_flag(request, parts, flag);
         changed = true;
         break;
     }

@@ -9,9 +9,10 @@
 namespace berth {
 
 // In the freshly forked worker: limits, priority, processors, no_new_privs, user and group (with one right
-// kept if ProcessConf::speaks_for_others), environment, working directory, and SIGQUIT when the master dies (a change of user clears that, so it comes last). An
-// error, or a master that is gone already (ESRCH), means that the worker must end. What only tunes (priority,
-// processors, a limit that may not be raised) is logged and goes on.
+// kept if ProcessConf::speaks_for_others), environment, working directory, and SIGQUIT when the master dies
+// (a change of user clears that, so it comes last). An error, or a master that is gone already (ESRCH), means
+// that the worker must end. What only tunes (priority, processors, a limit that may not be raised) is logged
+// and goes on.
 Result<void> become_worker(const Cycle& cycle, unsigned slot, pid_t master);
 
 }  // namespace berth

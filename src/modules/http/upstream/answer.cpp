@@ -91,6 +91,7 @@ UpstreamExchange::Reading UpstreamExchange::parse_head(Request& request, Outcome
 // The connection ended where a head was expected.
 UpstreamExchange::Outcome UpstreamExchange::ended(const IoResult& result) {
     if (body_error_ != 0) {  // not the backend's fault
+        close_attempt();
         drop_connection();
         lease_ = upstream::Lease();
         attempt_->status = body_error_;

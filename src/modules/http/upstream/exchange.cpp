@@ -269,6 +269,7 @@ void UpstreamExchange::begin_attempt(std::string_view address) {
     attempt_started_ = request_.loop().now();
     (trace_.last == nullptr ? trace_.first : trace_.last->next) = attempt_;
     trace_.last = attempt_;
+    trace_.under_way = this;
     trace_.head = nullptr;
     broken_ = Failure::none;
 }
@@ -277,14 +278,24 @@ std::int64_t UpstreamExchange::elapsed_ms() const noexcept {
     return (request_.loop().now() - attempt_started_).count();
 }
 
-// The attempt is over: its peer is judged, and its place given back. The connection is the caller's business.
-void UpstreamExchange::end_attempt(Failure failure) {
-    if (connection_ != nullptr) {
+void UpstreamExchange::measure() noexcept {
+    if (connection_ != nullptr && attempt_->connect_ms >= 0) {
         attempt_->sent = connection_->bytes_sent() - sent_before_;
         attempt_->received = connection_->bytes_received() - received_before_;
     }
-    attempt_->response_ms = elapsed_ms();
     attempt_->length = body_bytes_;
+    if (trace_.under_way == nullptr || request_.gone()) attempt_->response_ms = elapsed_ms();
+}
+
+// Nothing more will be known of it.
+void UpstreamExchange::close_attempt() noexcept {
+    trace_.under_way = nullptr;
+    measure();
+}
+
+// The attempt is over: its peer is judged, and its place given back. The connection is the caller's business.
+void UpstreamExchange::end_attempt(Failure failure) {
+    close_attempt();
     if (!lease_) return;
     upstream::Report report;
     report.failure = failure;
@@ -304,7 +315,7 @@ UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
     if (refusal == upstream::Refusal::queue_timeout) status = kGatewayTimeout;
     begin_attempt(target_.group->name());
     attempt_->status = status;
-    attempt_->response_ms = 0;
+    close_attempt();
     log_failure(upstream::to_text(refusal), 0);
     return Outcome(Failure::none, status, false);
 }
@@ -313,6 +324,7 @@ UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
 UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, int error_number) {
     log_failure(words, error_number);
     attempt_->status = kBadGateway;
+    close_attempt();
     drop_connection();
     lease_ = upstream::Lease();
     return Outcome(Failure::connect_failed, kBadGateway, false);

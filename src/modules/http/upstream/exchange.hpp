@@ -37,11 +37,14 @@ struct UpstreamAttempt {
     UpstreamAttempt* next = nullptr;
 };
 
+class UpstreamExchange;
+
 // All attempts of a request, also those before an internal redirect; a state of the request.
 struct UpstreamTrace {
     UpstreamAttempt* first = nullptr;
     UpstreamAttempt* last = nullptr;
-    const AnswerHead* head = nullptr;  // of the last answer: $upstream_http_NAME
+    UpstreamExchange* under_way = nullptr;  // the last one has not ended
+    const AnswerHead* head = nullptr;       // of the last answer: $upstream_http_NAME
     std::string_view trailers;
     bool redirected = false;  // by X-Accel-Redirect: what follows is another part
 };
@@ -74,6 +77,8 @@ class UpstreamExchange {
 
     // Answers the request.
     Async<Verdict> run(Request& request);
+    // Brings the numbers of the attempt that is under way up to date.
+    void measure() noexcept;
 
  private:
     using Failure = upstream::Failure;
@@ -98,6 +103,7 @@ class UpstreamExchange {
     Async<Outcome> ask(Request& request);
     void begin_attempt(std::string_view address);
     void end_attempt(Failure failure);
+    void close_attempt() noexcept;
     Outcome refused(upstream::Refusal refusal);
     Outcome failed(Failure failure, std::string_view words, int error_number = 0);
     Outcome failed_here(std::string_view words, int error_number);
@@ -208,6 +214,7 @@ class UpstreamExchange {
     std::size_t end_ = 0;
     unsigned interims_ = 0;
     bool body_done_ = false;
+    bool client_late_ = false;  // it has used up the time for the whole request
     bool buffering_ = true;
     std::string_view accel_redirect_;
     std::uint64_t limit_rate_ = 0;

@@ -74,7 +74,7 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         }
         if (time_is_up()) {
             log_failure("the time for the whole request is over", 0);
-            if (!request.drained()) lease_ = upstream::Lease();  // not the backend's fault
+            if (client_late_) lease_ = upstream::Lease();  // not the backend's fault
             broken_ = Failure::timeout;
             co_return break_off(request);
         }
@@ -270,6 +270,7 @@ Async<void> UpstreamExchange::drain_in_time(Request& request) {
     Async<void> work = drain(request);
     const Duration rest = within_total(Duration::max());
     co_await with_deadline(request, rest, std::move(work));
+    client_late_ = !request.drained();
 }
 
 Async<void> UpstreamExchange::drain(Request& request) { co_await request.writable(); }
@@ -304,8 +305,7 @@ void UpstreamExchange::release_connection() {
     sender_.destroy();
     out_.clear();
     if (connection_ != nullptr) {
-        attempt_->sent = connection_->bytes_sent() - sent_before_;
-        attempt_->received = connection_->bytes_received() - received_before_;
+        measure();
         if (whole && lease_ && protocol_.reusable() && may_keep()) {
             lease_.keep(*connection_);
         } else {

@@ -61,6 +61,7 @@ void append_about(std::string& out, const UpstreamAttempt& attempt, About what) 
 VariableText get_about(VariableHost& host, std::uintptr_t data) {
     const auto* trace = as_request(host).find_state<UpstreamTrace>();
     if (trace == nullptr || trace->first == nullptr) return VariableText::missing();
+    if (trace->under_way != nullptr) trace->under_way->measure();
     std::string out;
     for (const UpstreamAttempt* each = trace->first; each != nullptr; each = each->next) {
         if (!out.empty()) out += each->after_redirect ? " : " : ", ";

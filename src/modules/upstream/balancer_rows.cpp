@@ -41,6 +41,9 @@ void take_least_time(Loader& loader, const Node& node) {
     if (word != "header" && word != "last_byte") {
         return unknown_word(loader, node, node.args[0], "header, last_byte");
     }
+    if (node.args.size() == 2 && node.args[1].text != "inflight") {
+        return unknown_word(loader, node, node.args[1], "inflight");
+    }
     auto* conf = loader.arena().create<LeastTimeConf>();
     conf->last_byte = word == "last_byte";
     choose_balancer(loader, node, {"least_time", make_least_time, conf, false});

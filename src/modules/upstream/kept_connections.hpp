@@ -17,7 +17,7 @@ class KeptConnections;
 // bytes are counted and logged (PeerState::unasked).
 class KeptConnection final : public Session {
  public:
-    KeptConnection(KeptConnections& owner, Column& column, PeerState& peer) noexcept;
+    KeptConnection(KeptConnections& owner, Column& column, PeerState& peer, const void* place) noexcept;
     ~KeptConnection() override { leave(); }
 
     void on_readable() override;
@@ -33,6 +33,7 @@ class KeptConnection final : public Session {
     KeptConnections* owner_;
     Column& column_;
     PeerState& peer_;
+    const void* place_;
     ListHook of_peer_;
     ListHook by_age_;
 
@@ -52,16 +53,21 @@ class KeptConnections {
 
     // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
     // the caller's. When too many are kept, the oldest goes. `peer` exists as long as connections to it do.
-    bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, PeerState& peer);
-    // The latest that was kept, without a session; null when there is none. `certain`: see
+    // `place` tells with `keepalive … local` where it was used; otherwise all places are the same.
+    bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, PeerState& peer,
+              const void* place);
+    // The latest that was kept for that place, without a session; null when there is none. `certain`: see
     // Lease::take_idle().
-    static Connection* take(KeptConnection::PeerList& list, bool certain) noexcept;
+    Connection* take(KeptConnection::PeerList& list, const void* place, bool certain) const noexcept;
     static void close(KeptConnection::PeerList& list) noexcept;
 
     std::size_t size() const noexcept { return size_; }
 
  private:
     friend class KeptConnection;
+    static KeptConnection* latest(KeptConnection::PeerList& list, const void* place) noexcept;
+    const void* place_of(const void* place) const noexcept { return options_.local ? place : nullptr; }
+
     const KeepaliveOptions& options_;
     std::size_t size_ = 0;
     KeptConnection::AgeList by_age_;  // the oldest first

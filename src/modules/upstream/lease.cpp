@@ -43,8 +43,10 @@ void Lease::learn(VariableHost& host) const {
     if (sticky != nullptr) sticky->learn(host, worker_->local(peer_).route, worker_->now());
 }
 
-Connection* Lease::take_idle(bool certain) { return worker_->take_idle(peer_, certain); }
-void Lease::keep(Connection& connection) { worker_->keep(peer_, connection); }
+Connection* Lease::take_idle(bool certain, const void* place) {
+    return worker_->take_idle(peer_, place, certain);
+}
+void Lease::keep(Connection& connection, const void* place) { worker_->keep(peer_, connection, place); }
 
 void Lease::end(const Report& report) {
     if (UpstreamWorker* worker = std::exchange(worker_, nullptr)) worker->end(peer_, &report);

@@ -94,11 +94,12 @@ class Lease {
     // A connection kept from an earlier request, taken out of the pool, with no session and no deadline; null
     // when there is none. It may still end before it answers: Failure::stale. `certain`: the kernel is asked
     // whether it is still open, which the loop may not have heard yet; for requests that cannot be repeated.
-    Connection* take_idle(bool certain = false);
+    // `place`: who asks; with `keepalive … local` it gets only what it kept itself.
+    Connection* take_idle(bool certain = false, const void* place = nullptr);
     // Gives a connection to the pool of this lease's peer, after a complete exchange, with nothing unread.
     // Closed instead when the pool is off or full, the connection is used up (keepalive_requests, _time), the
     // peer has failed meanwhile, or the worker drains. Its requests are Connection::requests().
-    void keep(Connection& connection);
+    void keep(Connection& connection, const void* place = nullptr);
 
     // Gives the place back and judges the peer. Once.
     void end(const Report& report);

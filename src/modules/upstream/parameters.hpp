@@ -52,6 +52,7 @@ struct Server {
 // How many idle connections a worker keeps for later requests, and for how long.
 struct KeepaliveOptions {
     std::size_t connections = 32;  // of one worker to all peers of the upstream; 0: none is kept
+    bool local = false;            // each is used again only where it was made: in one location
     std::uint32_t requests = 1000;
     Milliseconds time = 1h;
     Milliseconds timeout = 60s;

@@ -123,6 +123,7 @@ void read_learn(Loader& loader, const Node& node, Sticky& sticky) {
     sticky.by = Sticky::By::learn;
     for (std::size_t i = 1; i < node.args.size(); ++i) {
         const Option option = split_option(node.args[i]);
+        if (option.name == "header" && !option.has_value) continue;  // so it is anyway
         Word value = node.args[i];
         value.text = option.value;
         if (option.name == "create") {
@@ -134,7 +135,7 @@ void read_learn(Loader& loader, const Node& node, Sticky& sticky) {
         } else if (option.name == "timeout") {
             read_time(loader, option, "sticky", sticky.timeout);
         } else {
-            unknown_option(loader, option, "sticky", {"create", "lookup", "zone", "timeout"});
+            unknown_option(loader, option, "sticky", {"create", "lookup", "zone", "timeout", "header"});
         }
     }
     if (loader.failed()) return;

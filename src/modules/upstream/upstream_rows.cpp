@@ -276,6 +276,13 @@ void take_keepalive(Loader& loader, const Node& node) {
     std::uint64_t count = current_upstream(loader).keepalive.connections;
     read_number(loader, node, 0, kMostConnections, count);
     current_upstream(loader).keepalive.connections = count;
+    if (node.args.size() == 1) return;
+    if (node.args[1].text != "local") {
+        return loader.error(node.args[1].at,
+                            "unknown parameter \"" + node.args[1].text + "\" in \"keepalive\"",
+                            "it can only be: local");
+    }
+    current_upstream(loader).keepalive.local = true;
 }
 
 void take_keepalive_requests(Loader& loader, const Node& node) {

@@ -96,9 +96,10 @@ constexpr auto server_rows(Context in_upstream) {
             "commands "
             "add (64 in all with a state file); all workers share it either way."),
         row<take_keepalive>(
-            "keepalive", in_upstream, {1, 1}, Kind::number, "CONNECTIONS",
+            "keepalive", in_upstream, {1, 2}, Kind::text, "CONNECTIONS [local]",
             "How many idle connections to the servers each worker keeps; the oldest is closed "
-            "when there are more. 32 if it is not written; 0 keeps none."),
+            "when there are more. 32 if it is not written; 0 keeps none. local: a connection is used again "
+            "only by the location that made it."),
         row<take_keepalive_requests>(
             "keepalive_requests", in_upstream, {1, 1}, Kind::number, "NUMBER",
             "How many requests one connection to a server may carry. Default: 1000."),
@@ -130,9 +131,10 @@ constexpr auto balancer_rows(Context in_upstream) {
         row<take_hash>("hash", in_upstream, {1, 2}, Kind::value, "KEY [consistent]",
                        "The key decides. With consistent (ketama) only few keys change their server when a "
                        "server comes or goes."),
-        row<take_least_time>("least_time", in_upstream, {1, 1}, Kind::text, "header | last_byte",
+        row<take_least_time>("least_time", in_upstream, {1, 2}, Kind::text, "header | last_byte [inflight]",
                              "The server with the lowest average time to the head or to the last byte of its "
-                             "answers, and the fewest requests under way."),
+                             "answers, and the fewest requests under way, which count with and without "
+                             "inflight."),
         row<take_random>("random", in_upstream, {0, 2}, Kind::text,
                          "[two [least_conn | least_time=header | least_time=last_byte]]",
                          "A server by chance, according to the weights; of two, the less loaded."),
@@ -140,9 +142,10 @@ constexpr auto balancer_rows(Context in_upstream) {
             "sticky", in_upstream, {2, kAnyNumber}, Kind::value,
             "cookie NAME [expires=TIME|max] [domain=DOMAIN] [path=PATH] [httponly] [secure] "
             "[samesite=strict|lax|none] | route $VARIABLE… | learn create=$VARIABLE "
-            "lookup=$VARIABLE zone=NAME:SIZE [timeout=TIME]",
+            "lookup=$VARIABLE zone=NAME:SIZE [timeout=TIME] [header]",
             "Binds clients to servers: by a cookie that is set with the first answer, by a route "
-            "that the request carries, or by a session that the server's answer begins."),
+            "that the request carries, or by a session that the server's answer begins. A session is known "
+            "as soon as the head of that answer is here, with and without header."),
         row<take_outlier_ejection>("outlier_ejection", in_upstream, {1, 4}, Kind::text,
                                    "[errors=N] [latency=FACTOR] [time=TIME] [most=PERCENT%]",
                                    "Takes a server out for TIME (30s; longer each time) after N failures or "

@@ -175,21 +175,21 @@ bool UpstreamWorker::is_live(std::uint32_t index) const noexcept {
 
 // --- connections
 
-Connection* UpstreamWorker::take_idle(std::uint32_t index, bool certain) {
+Connection* UpstreamWorker::take_idle(std::uint32_t index, const void* place, bool certain) {
     LocalPeer& peer = local(index);
     const std::uint32_t epoch = peer.state->epoch.load(std::memory_order_relaxed);
     if (epoch != peer.epoch) {
         KeptConnections::close(peer.kept);
         peer.epoch = epoch;
     }
-    return KeptConnections::take(peer.kept, certain);
+    return kept_.take(peer.kept, place, certain);
 }
 
-void UpstreamWorker::keep(std::uint32_t index, Connection& connection) {
+void UpstreamWorker::keep(std::uint32_t index, Connection& connection, const void* place) {
     LocalPeer& peer = local(index);
     const bool drains = worker_ != nullptr && worker_->draining();
     const bool stale = peer.epoch != peer.state->epoch.load(std::memory_order_relaxed);
-    if (drains || stale || !kept_.keep(peer.kept, connection, column_, *peer.state))
+    if (drains || stale || !kept_.keep(peer.kept, connection, column_, *peer.state, place))
         return connection.close();
     if (!look_.armed()) look_.start(loop(), kLookAtKept);
 }

@@ -80,6 +80,38 @@ TEST(ProxyBind, TransparentlyFromTheClientsOwnAddress) {
     EXPECT_EQ(source_with("proxy_bind 127.0.0.9 transparent;"), "127.0.0.9");
 }
 
+TEST(ProxyKeptConnections, LocalOnesStayInTheirLocation) {
+    for (const auto& [local, connections] : {std::pair{"", 1U}, std::pair{"keepalive 32 local;", 2U}}) {
+        Backend backend(tell_peer);
+        Server server("worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
+                      std::to_string(backend.port()) + "; " + local +
+                      " } server { listen 127.0.0.1:{port}; location /one { proxy_pass http://b; } "
+                      "location /two { proxy_pass http://b; } } }");
+        for (int i = 0; i < 2; ++i) {
+            EXPECT_EQ(fetch(server.port(), "/one").status, 200);
+            EXPECT_EQ(fetch(server.port(), "/two").status, 200);
+        }
+        EXPECT_EQ(backend.connections(), connections) << local;
+    }
+}
+
+// What a worker may do beyond anybody (capabilities(7)).
+std::string rights_of_worker(const Server& server) {
+    EXPECT_TRUE(eventually([&] { return server.workers().size() == 1; }));
+    const std::string status = file_text("/proc/" + std::to_string(server.workers().at(0)) + "/status");
+    return status.substr(status.find("CapEff:") + 8, 16);
+}
+
+TEST(ProxyBind, WorkersKeepNoRightButTheOneToSpeakForOthers) {
+    if (::geteuid() != 0) GTEST_SKIP() << "others have no rights to lose";
+    Backend backend(tell_peer);
+    Server server(config(backend, "proxy_bind $remote_addr;"));
+    EXPECT_TRUE(eventually([&] { return rights_of_worker(server) == "0000000000000000"; }));
+    server.set_config(config(backend, "proxy_bind $remote_addr transparent;"));
+    EXPECT_EQ(server.reload().code, 0) << server.error_log();
+    EXPECT_TRUE(eventually([&] { return rights_of_worker(server) == "0000000000002000"; }));
+}
+
 // Whether the kernel has a timer for probes on the connection to that port (proc(5): /proc/net/tcp, "tr").
 bool is_probed(std::uint16_t port) {
     char to[32];

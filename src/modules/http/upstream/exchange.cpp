@@ -131,7 +131,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         if (!lease_) lease_ = co_await selection_->acquire(request);
         if (!lease_) co_return refused(lease_.refusal());
         begin_attempt(lease_.name());
-        connection_ = may_keep() ? lease_.take_idle(!is_safe_to_repeat()) : nullptr;
+        connection_ = may_keep() ? lease_.take_idle(!is_safe_to_repeat(), &settings_) : nullptr;
     } else {
         begin_attempt(request.arena().copy(address().to_text()));
     }

@@ -307,7 +307,7 @@ void UpstreamExchange::release_connection() {
     if (connection_ != nullptr) {
         measure();
         if (whole && lease_ && protocol_.reusable() && may_keep()) {
-            lease_.keep(*connection_);
+            lease_.keep(*connection_, &settings_);
         } else {
             connection_->close();
         }

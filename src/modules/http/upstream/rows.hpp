@@ -127,7 +127,8 @@ constexpr auto request_rows() {
             joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
             "The local address of connections to backends, each of which then serves one request. "
             "transparent: it "
-            "need not be one of this machine's (IP_TRANSPARENT), as the client's own.",
+            "need not be one of this machine's (IP_TRANSPARENT), as the client's own; a server that is "
+            "started by root leaves its workers the right to it (CAP_NET_RAW).",
             Kind::value)),
     };
 }

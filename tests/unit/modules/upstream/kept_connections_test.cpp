@@ -49,6 +49,36 @@ TEST_F(KeptConnectionsTest, AreUsedAgainLatestFirst) {
     EXPECT_EQ(second->requests(), 2U);
 }
 
+// Where a connection was used matters only if it shall.
+TEST_F(KeptConnectionsTest, LocalOnesAreUsedWhereTheyWereMade) {
+    const int here = 0;
+    const int there = 0;
+    make(servers({1})).keepalive.local = true;
+    start();
+    auto [first, first_peer] = pair();
+    auto [second, second_peer] = pair();
+    auto [third, third_peer] = pair();
+    Lease given = lease();
+    given.keep(*first, &here);
+    given.keep(*second, &here);
+    given.keep(*third, &there);
+    EXPECT_EQ(given.take_idle(false, &here), second);
+    EXPECT_EQ(given.take_idle(true, &here), first);
+    EXPECT_EQ(given.take_idle(false, &here), nullptr);
+    EXPECT_EQ(given.take_idle(false, &there), third);
+    EXPECT_EQ(view(1).idle, 0U);
+}
+
+TEST_F(KeptConnectionsTest, OthersAreUsedAnywhere) {
+    const int here = 0;
+    const int there = 0;
+    start(servers({1}));
+    auto [connection, peer] = pair();
+    Lease given = lease();
+    given.keep(*connection, &here);
+    EXPECT_EQ(given.take_idle(false, &there), connection);
+}
+
 TEST_F(KeptConnectionsTest, APeerThatEndsOrSpeaksIsTakenOut) {
     start(servers({1}));
     Peer ends = serve();

@@ -75,7 +75,7 @@ TEST_F(StickyTest, StickyGoesBeforeEveryBalancer) {
 }
 
 TEST_F(StickyTest, SessionsAreLearnt) {
-    serve(std::string("sticky learn create=$a lookup=$b zone=sessions:64k timeout=10s; ") + kTwo);
+    serve(std::string("sticky learn create=$a lookup=$b zone=sessions:64k timeout=10s header; ") + kTwo);
     Asked first(*this, "sid1");
     Lease given = first.lease();
     const int home = number_of(given);

@@ -11,11 +11,12 @@ class UpstreamConfTest : public ConfiguredTest {
 
 TEST_F(UpstreamConfTest, EveryParameter) {
     ASSERT_EQ(
-        read_in("server 10.0.0.1 weight=5 max_conns=100 max_fails=3 fail_timeout=30s slow_start=1m drain "
-                "route=a; server 10.0.0.2:8080 down; server [::1]:81 backup; server unix:/run/app.sock; "
-                "zone z 64k; keepalive 16; keepalive_requests 10; keepalive_time 2h; keepalive_timeout 5s; "
-                "queue 7 timeout=3s; least_time last_byte; outlier_ejection errors=5 latency=3 time=1m "
-                "most=30%;"),
+        read_in(
+            "server 10.0.0.1 weight=5 max_conns=100 max_fails=3 fail_timeout=30s slow_start=1m drain "
+            "route=a; server 10.0.0.2:8080 down; server [::1]:81 backup; server unix:/run/app.sock; "
+            "zone z 64k; keepalive 16 local; keepalive_requests 10; keepalive_time 2h; keepalive_timeout 5s; "
+            "queue 7 timeout=3s; least_time last_byte inflight; outlier_ejection errors=5 latency=3 time=1m "
+            "most=30%;"),
         "");
     const Upstream& u = *upstreams_.find("U");
     ASSERT_EQ(u.servers.size(), 4U);
@@ -36,6 +37,7 @@ TEST_F(UpstreamConfTest, EveryParameter) {
     EXPECT_EQ(u.zone_name, "z");
     EXPECT_EQ(u.zone_size, 65536U);
     EXPECT_EQ(u.keepalive.connections, 16U);
+    EXPECT_TRUE(u.keepalive.local);
     EXPECT_EQ(u.keepalive.requests, 10U);
     EXPECT_EQ(u.keepalive.time, 2h);
     EXPECT_EQ(u.keepalive.timeout, 5s);
@@ -53,6 +55,7 @@ TEST_F(UpstreamConfTest, Defaults) {
     const Upstream& u = *upstreams_.find("u");
     EXPECT_EQ(u.servers[0].parameters, Parameters{});
     EXPECT_EQ(u.keepalive.connections, 32U);
+    EXPECT_FALSE(u.keepalive.local);
     EXPECT_EQ(u.queue.length, 0U);
     EXPECT_EQ(u.sticky, nullptr);
 }
@@ -129,6 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "unknown parameter \"three\" in \"random\" (it is one of: two)\n"},
         Mistake{"server 10.0.0.1; least_time body;",
                 "unknown parameter \"body\" in \"least_time\" (it is one of: header, last_byte)\n"},
+        Mistake{"server 10.0.0.1; least_time header infight;",
+                "unknown parameter \"infight\" in \"least_time\" (it is one of: inflight)\n"},
+        Mistake{"server 10.0.0.1; keepalive 8 locally;",
+                "unknown parameter \"locally\" in \"keepalive\" (it can only be: local)\n"},
         Mistake{"server 10.0.0.1; sticky cokie srv;",
                 "unknown parameter \"cokie\" in \"sticky\" (it is one of: cookie, route, learn)\n"},
         Mistake{"server 10.0.0.1; sticky cookie a=b;",

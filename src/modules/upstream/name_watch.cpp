@@ -188,8 +188,8 @@ bool NameWatch::settled() {
     return settled_;
 }
 
-Async<void> NameWatch::wait(Scope& scope) {
-    const TimePoint until = scope.loop().now() + upstream_.resolver_timeout;
+Async<void> NameWatch::wait(Scope& scope, Duration longest) {
+    const TimePoint until = scope.loop().now() + std::min<Duration>(upstream_.resolver_timeout, longest);
     while (!settled() && scope.loop().now() < until) {
         const Duration time = kPoll;
         co_await sleep(scope, time);

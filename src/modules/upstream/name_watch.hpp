@@ -31,9 +31,10 @@ class NameWatch final : public OwnScope {
     // Nothing happens before the loop runs.
     void start();
 
-    // Before the first lookup has ended there may be no peer: requests wait for it, up to resolver_timeout.
+    // Before the first lookup has ended there may be no peer: requests wait for it, up to resolver_timeout
+    // and no longer than `longest`.
     bool settled();
-    Async<void> wait(Scope& scope);
+    Async<void> wait(Scope& scope, Duration longest = Duration::max());
 
  private:
     // A server line with a name.

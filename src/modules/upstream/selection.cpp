@@ -1,6 +1,8 @@
 // A request's way to its next peer, through the queue if it has to be.
 #include "modules/upstream/selection.hpp"
 
+#include <algorithm>
+
 #include "modules/upstream/upstream.hpp"
 #include "modules/upstream/upstream_worker.hpp"
 
@@ -30,7 +32,7 @@ Lease Selection::try_acquire() {
     return lease;
 }
 
-Async<Lease> Selection::acquire(Scope& scope) {
+Async<Lease> Selection::acquire(Scope& scope, Duration longest) {
     const QueueOptions& queue = worker_.upstream().queue;
     // Those that wait come first.
     if (worker_.queue().empty()) {
@@ -39,13 +41,13 @@ Async<Lease> Selection::acquire(Scope& scope) {
         if (lease.refusal() != Refusal::all_busy || queue.length == 0) return refused(lease.refusal());
     }
     if (worker_.queue().size() >= queue.length) return refused(Refusal::queue_full);
-    return wait(scope);
+    return wait(scope, std::min<Duration>(queue.timeout, longest));
 }
 
-Async<Lease> Selection::wait(Scope& scope) {
+Async<Lease> Selection::wait(Scope& scope, Duration longest) {
     worker_.count_queued();
     WaitQueue::Place place(worker_.queue());
-    const TimePoint deadline = scope.loop().now() + worker_.upstream().queue.timeout;
+    const TimePoint deadline = scope.loop().now() + longest;
     for (;;) {
         const Duration left = deadline - scope.loop().now();
         if (left <= Duration::zero()) break;

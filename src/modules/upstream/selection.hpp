@@ -9,6 +9,7 @@
 #include "core/net/address.hpp"
 #include "core/value/variables.hpp"
 #include "event/async/async.hpp"
+#include "event/timer.hpp"
 #include "modules/upstream/lease.hpp"
 
 namespace berth::upstream {
@@ -56,9 +57,9 @@ class Selection {
     Selection(const Selection&) = delete;
     Selection& operator=(const Selection&) = delete;
 
-    // The next peer, or why there is none; waits only in the queue. The scope is the request. Refusals are
-    // counted here; the caller, who knows the request, writes the log line.
-    Async<Lease> acquire(Scope& scope);
+    // The next peer, or why there is none; waits only in the queue, `longest` at most. The scope is the
+    // request. Refusals are counted here; the caller, who knows the request, writes the log line.
+    Async<Lease> acquire(Scope& scope, Duration longest = Duration::max());
     // The same without a queue.
     Lease try_acquire();
 
@@ -85,7 +86,7 @@ class Selection {
  private:
     Lease choose();
     Lease refused(Refusal why);
-    Async<Lease> wait(Scope& scope);
+    Async<Lease> wait(Scope& scope, Duration longest);
 
     UpstreamWorker& worker_;
     VariableHost* host_;

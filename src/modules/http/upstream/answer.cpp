@@ -91,10 +91,9 @@ UpstreamExchange::Reading UpstreamExchange::parse_head(Request& request, Outcome
 // The connection ended where a head was expected.
 UpstreamExchange::Outcome UpstreamExchange::ended(const IoResult& result) {
     if (body_error_ != 0) {  // not the backend's fault
-        close_attempt();
-        drop_connection();
-        lease_ = upstream::Lease();
         attempt_->status = body_error_;
+        end_unjudged();
+        drop_connection();
         return Outcome(Failure::none, body_error_, false);
     }
     if (broken_ != Failure::none) return failed(broken_, "upstream timed out", ETIMEDOUT);

@@ -23,6 +23,7 @@ constexpr int kBadGateway = 502;
 constexpr int kUnavailable = 503;
 constexpr int kGatewayTimeout = 504;
 constexpr int kInternal = 500;
+constexpr std::string_view kTotalOver = "the time for the whole request is over";
 
 // Which bit of X_next_upstream a failure is.
 std::uint32_t bit_of(upstream::Failure failure) noexcept {
@@ -96,7 +97,7 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
     started_ = request.loop().now();
     if (!*settings_.ignore_client_abort) request.end_when_client_leaves(true);
     upstream::NameWatch* names = target_.group == nullptr ? nullptr : target_.group->names();
-    if (names != nullptr && !names->settled()) co_await names->wait(request);
+    if (names != nullptr && !names->settled()) co_await names->wait(request, within_total(Duration::max()));
     if (!target_.host.empty()) {
         const int unresolved = co_await resolve(request);
         if (unresolved != 0) {
@@ -126,10 +127,13 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
 // same backend, which is no further attempt.
 Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
     ++attempts_;
+    if (time_is_up()) co_return unasked(kGatewayTimeout, kTotalOver);
     if (selection_) {
+        const Duration longest = within_total(Duration::max());
         lease_ = std::move(next_);
-        if (!lease_) lease_ = co_await selection_->acquire(request);
-        if (!lease_) co_return refused(lease_.refusal());
+        if (!lease_) lease_ = co_await selection_->acquire(request, longest);
+        if (!lease_)
+            co_return time_is_up() ? unasked(kGatewayTimeout, kTotalOver) : refused(lease_.refusal());
         begin_attempt(lease_.name());
         connection_ = may_keep() ? lease_.take_idle(!is_safe_to_repeat(), &settings_) : nullptr;
     } else {
@@ -163,6 +167,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
     const Duration timeout = patience(*settings_.connect_timeout);
     Wake wake = co_await connection_->writable(timeout);
     if (wake == Wake::timed_out) {
+        if (time_is_up()) co_return out_of_time();
         co_return failed(Failure::connect_timeout, "upstream timed out", ETIMEDOUT);
     }
     if (wake == Wake::closed) {
@@ -188,6 +193,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
             co_return failed_here("the worker ended", 0);
         }
         if (wake == Wake::timed_out) {
+            if (time_is_up()) co_return out_of_time();
             if (!overdue() && is_sending() && recently_active()) continue;
             if (awaits_body()) lease_ = upstream::Lease();  // not the backend's fault
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
@@ -309,24 +315,45 @@ void UpstreamExchange::end_attempt(Failure failure) {
     lease_ = upstream::Lease();
 }
 
+// The attempt is over, and its backend not the one to blame.
+void UpstreamExchange::end_unjudged() {
+    lease_ = upstream::Lease();
+    end_attempt(Failure::none);
+}
+
+// There is no backend to ask, or no time; in logs the whole group stands for it.
+UpstreamExchange::Outcome UpstreamExchange::unasked(int status, std::string_view words) {
+    std::string_view name = target_.host;
+    if (target_.group != nullptr) name = target_.group->name();
+    begin_attempt(name.empty() ? request_.arena().copy(address().to_text()) : name);
+    attempt_->status = status;
+    close_attempt();
+    log_failure(words, 0);
+    return Outcome(Failure::none, status, false);
+}
+
 UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
     int status = kBadGateway;
     if (refusal == upstream::Refusal::queue_full) status = kUnavailable;
     if (refusal == upstream::Refusal::queue_timeout) status = kGatewayTimeout;
-    begin_attempt(target_.group->name());
-    attempt_->status = status;
-    close_attempt();
-    log_failure(upstream::to_text(refusal), 0);
-    return Outcome(Failure::none, status, false);
+    return unasked(status, upstream::to_text(refusal));
+}
+
+// The time for the whole request has ended this attempt.
+UpstreamExchange::Outcome UpstreamExchange::out_of_time() {
+    log_failure(kTotalOver, 0);
+    attempt_->status = kGatewayTimeout;
+    end_unjudged();
+    drop_connection();
+    return Outcome(Failure::none, kGatewayTimeout, false);
 }
 
 // What went wrong on this machine says nothing about the backend.
 UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, int error_number) {
     log_failure(words, error_number);
     attempt_->status = kBadGateway;
-    close_attempt();
+    end_unjudged();
     drop_connection();
-    lease_ = upstream::Lease();
     return Outcome(Failure::connect_failed, kBadGateway, false);
 }
 

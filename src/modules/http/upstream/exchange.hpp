@@ -104,7 +104,10 @@ class UpstreamExchange {
     void begin_attempt(std::string_view address);
     void end_attempt(Failure failure);
     void close_attempt() noexcept;
+    void end_unjudged();
+    Outcome unasked(int status, std::string_view words);
     Outcome refused(upstream::Refusal refusal);
+    Outcome out_of_time();
     Outcome failed(Failure failure, std::string_view words, int error_number = 0);
     Outcome failed_here(std::string_view words, int error_number);
     bool may_retry(Failure failure);
@@ -112,6 +115,8 @@ class UpstreamExchange {
     Duration within_total(Duration usual) const noexcept;
     Duration patience(Duration usual) const noexcept;
     bool overdue() const noexcept { return patience(Duration(1)) == Duration::zero(); }
+    // Then nobody is asked any more, and whoever was to answer is not blamed: the time may have gone
+    // elsewhere.
     bool time_is_up() const noexcept { return within_total(Duration(1)) == Duration::zero(); }
     Duration back_off() const noexcept;
     // A kept connection comes from whatever address it was made with.
@@ -214,7 +219,6 @@ class UpstreamExchange {
     std::size_t end_ = 0;
     unsigned interims_ = 0;
     bool body_done_ = false;
-    bool client_late_ = false;  // it has used up the time for the whole request
     bool buffering_ = true;
     std::string_view accel_redirect_;
     std::uint64_t limit_rate_ = 0;

@@ -74,8 +74,6 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         }
         if (time_is_up()) {
             log_failure("the time for the whole request is over", 0);
-            if (client_late_) lease_ = upstream::Lease();  // not the backend's fault
-            broken_ = Failure::timeout;
             co_return break_off(request);
         }
         const Duration pause = within_total(pause_for_rate());
@@ -84,9 +82,9 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
             continue;
         }
         if (!connection_->maybe_readable()) in_.release();  // who is silent holds no buffer
-        Wake wake = co_await connection_->readable(patience(*settings_.read_timeout));
+        Wake wake = co_await connection_->readable(within_total(*settings_.read_timeout));
         if (wake == Wake::closed) connection_ = nullptr;
-        if (wake == Wake::timed_out && !overdue() && is_sending() && recently_active()) continue;
+        if (wake == Wake::timed_out && (time_is_up() || (is_sending() && recently_active()))) continue;
         if (wake == Wake::timed_out) log_failure("upstream timed out", ETIMEDOUT);
         if (wake == Wake::timed_out) broken_ = Failure::timeout;
         if (wake != Wake::ready || !read_body(request)) co_return break_off(request);
@@ -270,7 +268,6 @@ Async<void> UpstreamExchange::drain_in_time(Request& request) {
     Async<void> work = drain(request);
     const Duration rest = within_total(Duration::max());
     co_await with_deadline(request, rest, std::move(work));
-    client_late_ = !request.drained();
 }
 
 Async<void> UpstreamExchange::drain(Request& request) { co_await request.writable(); }
@@ -319,7 +316,7 @@ void UpstreamExchange::release_connection() {
 // A part is missing: the client must be able to tell.
 Verdict UpstreamExchange::break_off(Request& request) {
     body_.clear();
-    if (body_error_ != 0) lease_ = upstream::Lease();  // not the backend's fault
+    if (body_error_ != 0 || time_is_up()) lease_ = upstream::Lease();  // not the backend's fault
     end_attempt(broken_ == Failure::none ? Failure::reset : broken_);
     drop_connection();
     count(request.worker().row().proxy.broken_answers);

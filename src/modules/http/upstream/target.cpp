@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kInternal = 500;
 constexpr int kBadGateway = 502;
+constexpr int kGatewayTimeout = 504;
 
 // Each request begins with another of a name's addresses.
 thread_local std::size_t next_first = 0;
@@ -53,7 +54,7 @@ Async<int> UpstreamExchange::resolve(Request& request) {
                        target_.host);
         co_return kInternal;
     }
-    const Duration timeout = *conf.timeout;
+    const Duration timeout = within_total(*conf.timeout);
     DnsAnswer answer = co_await resolver->look_up(Lookup::address, target_.host, timeout);
     if (answer.result != DnsResult::found) {
         const LogLevel level = answer.usable() ? LogLevel::info : LogLevel::error;
@@ -62,9 +63,9 @@ Async<int> UpstreamExchange::resolve(Request& request) {
     }
     if (!answer.usable()) {
         begin_attempt(target_.host);
-        attempt_->status = kBadGateway;
+        attempt_->status = time_is_up() ? kGatewayTimeout : kBadGateway;
         attempt_->response_ms = elapsed_ms();
-        co_return kBadGateway;
+        co_return attempt_->status;
     }
     for (Address& address : answer.addresses) address.set_port(target_.port);
     const std::size_t first = next_first++ % answer.addresses.size();

@@ -1,0 +1,136 @@
+// How long a request may take at its backends, whoever is slow: nobody is asked when the time is over, and no
+// backend is blamed for the time of others.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+
+#include "tests/integration/support/backend.hpp"
+#include "tests/integration/support/client.hpp"
+#include "tests/integration/support/server.hpp"
+#include "tests/support/dns_server.hpp"
+
+namespace berth::test {
+namespace {
+
+constexpr std::string_view kOver = "the time for the whole request is over";
+constexpr std::string_view kBlamed = "temporarily disabled";
+
+std::string address(const Backend& backend) { return "127.0.0.1:" + std::to_string(backend.port()); }
+
+// The second one is asked when the first is out or has failed. /small has no limits.
+std::string config(const Backend& first, const Backend& second, std::string_view inside,
+                   std::string_view parameters = {}, std::string_view in_upstream = {}) {
+    return "worker_processes 1; http { access_log off; upstream b { server " + address(first) + " " +
+           std::string(parameters) + "; server " + address(second) + " backup; " + std::string(in_upstream) +
+           " } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; " + std::string(inside) +
+           " } location = /small { proxy_pass http://b; } } }";
+}
+
+void reply_ok(BackendConnection& connection, const BackendRequest&) { connection.send(answer("ok")); }
+
+// An answer without an end, as fast as it is taken; /small has one.
+void endless(BackendConnection& connection, const BackendRequest& request) {
+    if (request.target == "/small") return reply_ok(connection, request);
+    constexpr std::size_t kMost = 1 << 16;  // 4 GiB, so that it ends at all
+    const std::string piece = pattern(65536);
+    bool open = connection.send("HTTP/1.1 200 OK\r\n\r\n");
+    for (std::size_t i = 0; open && i < kMost; ++i) open = connection.send(piece);
+    connection.close();
+}
+
+// Whoever was under way when the time ended is asked again by the next request.
+void expect_no_blame(const Server& server, const Backend& first, const Backend& second) {
+    const std::size_t before = first.requests();
+    EXPECT_EQ(fetch(server.port(), "/small").body, "ok");
+    EXPECT_EQ(first.requests(), before + 1);
+    EXPECT_EQ(second.requests(), 0U);
+    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 0U) << server.error_log();
+}
+
+TEST(ProxyTotalTimeout, EndsAWaitForAnAnswerWithoutBlame) {
+    Backend silent([](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/small") return reply_ok(connection, request);
+        connection.wait_closed();
+    });
+    Backend other(reply_ok);
+    Server server(config(silent, other, "proxy_total_timeout 300ms;"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_TRUE(server.wait_log(std::string(kOver) + " while reading response header from upstream"));
+    expect_no_blame(server, silent, other);
+}
+
+TEST(ProxyTotalTimeout, EndsAnAnswerThatFlows) {
+    for (const char* how : {"proxy_buffering off;", "proxy_buffering on;", "proxy_limit_rate 100k;"}) {
+        Backend backend(endless);
+        Backend other(reply_ok);
+        Server server(config(backend, other, std::string("proxy_total_timeout 500ms; ") + how));
+        Client client(server.port());
+        ASSERT_TRUE(client.get("/"));
+        while (!client.read_some().empty()) {}
+        EXPECT_EQ(client.error(), ECONNRESET) << "an orderly end would look like one";
+        EXPECT_EQ(occurrences(server.error_log(), kOver), 1U) << how << server.error_log();
+        expect_no_blame(server, backend, other);
+    }
+}
+
+// The client takes nothing until the time is over, and the backend has nothing to say then.
+TEST(ProxyTotalTimeout, AClientThatUsedItUpIsNotTheBackendsFault) {
+    Backend backend([](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/small") return reply_ok(connection, request);
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + pattern(16 << 20));
+        connection.wait_closed();
+    });
+    Backend other(reply_ok);
+    Server server(config(backend, other, "proxy_total_timeout 500ms; proxy_buffering off;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    EXPECT_TRUE(server.wait_log(kOver));
+    while (!client.read_some().empty()) {}
+    expect_no_blame(server, backend, other);
+}
+
+TEST(ProxyTotalTimeout, NoPauseLeadsBeyondIt) {
+    Backend bad([](BackendConnection& connection, const BackendRequest&) { connection.close(); });
+    Backend good(reply_ok);
+    Server server(config(bad, good, "proxy_total_timeout 500ms; proxy_next_upstream_backoff 10s;"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_EQ(good.connections(), 0U);
+    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
+    EXPECT_EQ(fetch(server.port(), "/small").body, "ok");
+}
+
+TEST(ProxyTotalTimeout, CountsInTheQueue) {
+    std::atomic<bool> go_on{false};
+    Backend busy([&](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/small") eventually([&] { return go_on.load(); });
+        reply_ok(connection, request);
+    });
+    Server server("worker_processes 1; http { access_log off; upstream b { server " + address(busy) +
+                  " max_conns=1; queue 10 timeout=60s; } server { listen 127.0.0.1:{port}; location / { "
+                  "proxy_pass http://b; proxy_total_timeout 300ms; } location = /small { proxy_pass "
+                  "http://b; } } }");
+    Client holds(server.port());
+    ASSERT_TRUE(holds.get("/small"));
+    ASSERT_TRUE(eventually([&] { return busy.requests() == 1; }));
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_TRUE(server.wait_log(kOver));
+    go_on = true;
+    EXPECT_EQ(holds.read_response().body, "ok");
+    EXPECT_EQ(busy.requests(), 1U);
+}
+
+TEST(ProxyTotalTimeout, CountsWhileNamesAreLookedUp) {
+    DnsServer dns;
+    dns.behave("silent.test", DnsServer::Manner::silent);
+    Server server("worker_processes 1; http { access_log off; resolver " + dns.address() +
+                  " ipv6=off; upstream b { zone b 64k; server silent.test:1 resolve; } proxy_total_timeout "
+                  "300ms; server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; } location = "
+                  "/asks { set $name silent.test; proxy_pass http://$name:1; } } }");
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_TRUE(server.wait_log(kOver));
+    EXPECT_EQ(fetch(server.port(), "/asks").status, 504);
+}
+
+}  // namespace
+}  // namespace berth::test

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 
 #include "tests/integration/support/backend.hpp"
@@ -130,6 +131,41 @@ TEST(ProxyTotalTimeout, CountsWhileNamesAreLookedUp) {
     EXPECT_EQ(fetch(server.port(), "/").status, 504);
     EXPECT_TRUE(server.wait_log(kOver));
     EXPECT_EQ(fetch(server.port(), "/asks").status, 504);
+}
+
+// --- the time for one backend
+
+// The client takes longer for its body than the backend may: it is the client who is waited for.
+TEST(ProxyTryTimeout, DoesNotPassWhileTheClientIsWaitedFor) {
+    std::atomic<std::size_t> taken{0};
+    auto backend = Backend::raw([&](BackendConnection& connection) {
+        BackendRequest request;
+        if (!connection.read_head(request)) return;
+        if (request.target == "/small") return reply_ok(connection, request);
+        for (std::string some = connection.read_some(); !some.empty(); some = connection.read_some()) {
+            taken += some.size();
+            if (some.ends_with("end")) connection.send(answer("taken"));
+        }
+    });
+    Backend other(reply_ok);
+    for (const char* times : {"proxy_next_upstream_try_timeout 300ms;", "proxy_read_timeout 300ms;"}) {
+        taken = 0;
+        Server server(config(*backend, other, "proxy_request_buffering off; " + std::string(times),
+                             "max_fails=1 fail_timeout=60s"));
+        Client client(server.port());
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nbegin");
+        EXPECT_TRUE(eventually([&] { return taken == 5; }));
+        const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
+        while (std::chrono::steady_clock::now() < later) EXPECT_FALSE(client.is_closed());
+        client.send("end");
+        EXPECT_EQ(client.read_response().body, "taken") << times << server.error_log();
+        // When the backend has all, it is its turn.
+        Client second(server.port());
+        second.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nbegin");
+        EXPECT_EQ(second.read_response().status, 504);
+        EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
+    }
+    EXPECT_EQ(other.requests(), 0U);
 }
 
 }  // namespace

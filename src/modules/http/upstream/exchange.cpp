@@ -194,8 +194,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
         }
         if (wake == Wake::timed_out) {
             if (time_is_up()) co_return out_of_time();
-            if (!overdue() && is_sending() && recently_active()) continue;
-            if (awaits_body()) lease_ = upstream::Lease();  // not the backend's fault
+            if (!overdue() && may_be_silent()) continue;
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
         }
         Outcome outcome;
@@ -211,11 +210,13 @@ Duration UpstreamExchange::within_total(Duration usual) const noexcept {
     return std::clamp(started_ + whole - request_.loop().now(), Duration::zero(), usual);
 }
 
-// How long to wait for the backend now. The time for one attempt lasts until the head of an answer is here.
+// How long to wait for the backend now. The time for one attempt lasts until the head of an answer is here;
+// it does not pass while the client is waited for, and is looked at again when it would have.
 Duration UpstreamExchange::patience(Duration usual) const noexcept {
     const Duration one = *settings_.next_upstream_try_timeout;
     if (one > Duration::zero() && attempt_->header_ms < 0) {
-        usual = std::clamp(attempt_started_ + one - request_.loop().now(), Duration::zero(), usual);
+        const Duration left = try_started_ + one - request_.loop().now();
+        usual = std::clamp(awaits_body() ? one : left, Duration::zero(), usual);
     }
     return within_total(usual);
 }
@@ -272,12 +273,13 @@ void UpstreamExchange::begin_attempt(std::string_view address) {
     attempt_ = request_.arena().create<UpstreamAttempt>();
     attempt_->address = address;
     attempt_->after_redirect = std::exchange(trace_.redirected, false);
-    attempt_started_ = request_.loop().now();
+    attempt_started_ = try_started_ = request_.loop().now();
     (trace_.last == nullptr ? trace_.first : trace_.last->next) = attempt_;
     trace_.last = attempt_;
     trace_.under_way = this;
     trace_.head = nullptr;
     broken_ = Failure::none;
+    reused_ = false;
 }
 
 std::int64_t UpstreamExchange::elapsed_ms() const noexcept {
@@ -323,6 +325,7 @@ void UpstreamExchange::end_unjudged() {
 
 // There is no backend to ask, or no time; in logs the whole group stands for it.
 UpstreamExchange::Outcome UpstreamExchange::unasked(int status, std::string_view words) {
+    next_ = upstream::Lease();
     std::string_view name = target_.host;
     if (target_.group != nullptr) name = target_.group->name();
     begin_attempt(name.empty() ? request_.arena().copy(address().to_text()) : name);

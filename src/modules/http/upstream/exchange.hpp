@@ -137,7 +137,7 @@ class UpstreamExchange {
     bool is_sending() const noexcept { return sender_.running(); }
     bool awaits_body() const noexcept { return is_sending() && out_.empty() && !body_ended_; }
     bool sent_all() const noexcept;
-    bool recently_active() const noexcept;
+    bool may_be_silent() const noexcept;
     void break_connection(Failure failure) noexcept;
 
     // answer.cpp: the head of the answer
@@ -195,6 +195,7 @@ class UpstreamExchange {
     UpstreamAttempt* attempt_ = nullptr;
     TimePoint started_;  // when the first backend could be asked
     TimePoint attempt_started_;
+    TimePoint try_started_;  // the same, later by the time in which the client's body was waited for
     unsigned attempts_ = 0;
 
     // The request.

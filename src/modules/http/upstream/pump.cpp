@@ -84,7 +84,7 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         if (!connection_->maybe_readable()) in_.release();  // who is silent holds no buffer
         Wake wake = co_await connection_->readable(within_total(*settings_.read_timeout));
         if (wake == Wake::closed) connection_ = nullptr;
-        if (wake == Wake::timed_out && (time_is_up() || (is_sending() && recently_active()))) continue;
+        if (wake == Wake::timed_out && (time_is_up() || may_be_silent())) continue;
         if (wake == Wake::timed_out) log_failure("upstream timed out", ETIMEDOUT);
         if (wake == Wake::timed_out) broken_ = Failure::timeout;
         if (wake != Wake::ready || !read_body(request)) co_return break_off(request);

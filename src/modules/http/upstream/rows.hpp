@@ -75,8 +75,8 @@ constexpr auto retry_rows() {
         row_of<Conf>(duration<&S::next_upstream_try_timeout>(
             joined_name<P, "_next_upstream_try_timeout">, in_http,
             "How long one backend may take, from its choice to the end of the head of its answer, however "
-            "often it is "
-            "heard of meanwhile; then 504, or the next one is tried. 0: no limit.")),
+            "often it is heard of meanwhile; then 504, or the next one is tried. While it waits for the "
+            "client's body, the time does not pass. 0: no limit.")),
         row_of<Conf>(
             duration<&S::next_upstream_backoff>(joined_name<P, "_next_upstream_backoff">, in_http,
                                                 "How long to wait before a second backend is asked, doubled "
@@ -84,10 +84,11 @@ constexpr auto retry_rows() {
                                                 "of it is chance. 0: not at all.")),
         row_of<Conf>(duration<&S::total_timeout>(
             joined_name<P, "_total_timeout">, in_http,
-            "How long a request may be with backends, from the choice of the first to the last byte of the "
+            "How long a request may be with backends, from the wait for the first to the last byte of the "
             "answer, also while it is the client who is slow: then 504, or the answer is broken off when its "
-            "head has been sent. What is read of a request or sent of an answer while no backend has to do "
-            "with it does not count, nor do upgraded connections. 0: no limit.")),
+            "head has been sent; no backend is charged with it. What is read of a request or sent of an "
+            "answer "
+            "while no backend has to do with it does not count, nor do upgraded connections. 0: no limit.")),
         row_of<Conf>(custom<&S::retry_budget, take_retry_budget>(
             joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
             "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "

@@ -49,9 +49,10 @@ bool UpstreamExchange::sent_all() const noexcept {
     return !is_sending() && !cut_off_ && out_.empty() && (!streamed_ || body_ended_);
 }
 
-// Whether the backend took something of the request lately: then it is not its turn to speak yet.
-bool UpstreamExchange::recently_active() const noexcept {
-    return request_.loop().now() - active_at_ < *settings_.read_timeout;
+// Whether it is not the backend's turn to speak yet: the client has not said all, or the backend took
+// something of the request lately.
+bool UpstreamExchange::may_be_silent() const noexcept {
+    return awaits_body() || (is_sending() && request_.loop().now() - active_at_ < *settings_.read_timeout);
 }
 
 // The reader learns of it as of any end of the connection.
@@ -78,7 +79,10 @@ Async<void> UpstreamExchange::send_streamed(Request& request) {
     for (unsigned pieces = 0;; ++pieces) {
         co_await send_rest(request);
         if (broken_ != Failure::none || !out_.empty()) co_return;
+        const TimePoint since = request.loop().now();
         Result<std::string_view> piece = co_await request.stream().next_body(request);
+        active_at_ = request.loop().now();
+        try_started_ += active_at_ - since;
         if (!piece) {
             body_error_ = piece.error().code;
             break_connection(Failure::none);

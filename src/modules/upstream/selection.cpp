@@ -32,6 +32,8 @@ Lease Selection::try_acquire() {
     return lease;
 }
 
+bool Selection::has_other() { return worker_.has_other(*this); }
+
 Async<Lease> Selection::acquire(Scope& scope, Duration longest) {
     const QueueOptions& queue = worker_.upstream().queue;
     // Those that wait come first.

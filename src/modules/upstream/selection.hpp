@@ -62,6 +62,8 @@ class Selection {
     Async<Lease> acquire(Scope& scope, Duration longest = Duration::max());
     // The same without a queue.
     Lease try_acquire();
+    // Whether there is one to be had now; it is not taken.
+    bool has_other();
 
     // How many peers there are to try for one request, backups included: proxy_next_upstream_tries 0.
     std::size_t peers() const noexcept;

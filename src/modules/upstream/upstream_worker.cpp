@@ -1,6 +1,8 @@
 // Choosing peers for requests, and drawing the conclusions from how they went.
 #include "modules/upstream/upstream_worker.hpp"
 
+#include <algorithm>
+
 #include "event/process/worker.hpp"
 #include "modules/upstream/health.hpp"
 #include "modules/upstream/outliers.hpp"
@@ -95,6 +97,15 @@ Lease UpstreamWorker::choose(Selection& selection) {
     ++member->peer->requests;
     LocalPeer& peer = local(*member);
     return Lease(*this, peer.state->index, peer.route != selection.route());
+}
+
+bool UpstreamWorker::has_other(Selection& selection) {
+    const PeerGroup::Lock held = group_.lock();
+    Candidates candidates(group_.roster(), selection, now());
+    const auto usable = [&](const Member& member) { return candidates.usable(member); };
+    if (std::ranges::any_of(group_.roster().all(), usable)) return true;
+    candidates.use_backups();
+    return std::ranges::any_of(group_.roster().all(), usable);
 }
 
 Member* UpstreamWorker::bound_member(Candidates& candidates) {

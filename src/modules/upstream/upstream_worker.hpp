@@ -69,6 +69,7 @@ class UpstreamWorker {
     void begin(Selection& selection);
     WaitQueue& queue() noexcept { return queue_; }
     Lease choose(Selection& selection);
+    bool has_other(Selection& selection);
     Member* choose_member(Candidates& candidates);
     static Member* bound_member(Candidates& candidates);
     static Member* quick_recovery(Candidates& candidates);

@@ -1,6 +1,7 @@
 // How long a request may take at its backends, whoever is slow: nobody is asked when the time is over, and no
 // backend is blamed for the time of others.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -91,16 +92,6 @@ TEST(ProxyTotalTimeout, AClientThatUsedItUpIsNotTheBackendsFault) {
     expect_no_blame(server, backend, other);
 }
 
-TEST(ProxyTotalTimeout, NoPauseLeadsBeyondIt) {
-    Backend bad([](BackendConnection& connection, const BackendRequest&) { connection.close(); });
-    Backend good(reply_ok);
-    Server server(config(bad, good, "proxy_total_timeout 500ms; proxy_next_upstream_backoff 10s;"));
-    EXPECT_EQ(fetch(server.port(), "/").status, 504);
-    EXPECT_EQ(good.connections(), 0U);
-    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
-    EXPECT_EQ(fetch(server.port(), "/small").body, "ok");
-}
-
 TEST(ProxyTotalTimeout, CountsInTheQueue) {
     std::atomic<bool> go_on{false};
     Backend busy([&](BackendConnection& connection, const BackendRequest& request) {
@@ -156,7 +147,10 @@ TEST(ProxyTryTimeout, DoesNotPassWhileTheClientIsWaitedFor) {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nbegin");
         EXPECT_TRUE(eventually([&] { return taken == 5; }));
         const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
-        while (std::chrono::steady_clock::now() < later) EXPECT_FALSE(client.is_closed());
+        while (std::chrono::steady_clock::now() < later) {
+            ASSERT_FALSE(client.is_closed()) << times << server.error_log();
+            ::usleep(1000);
+        }
         client.send("end");
         EXPECT_EQ(client.read_response().body, "taken") << times << server.error_log();
         // When the backend has all, it is its turn.
@@ -166,6 +160,70 @@ TEST(ProxyTryTimeout, DoesNotPassWhileTheClientIsWaitedFor) {
         EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
     }
     EXPECT_EQ(other.requests(), 0U);
+}
+
+// --- the pause before another backend is asked
+
+// A pause that would lead beyond a limit is not made: the client gets what there is at once.
+TEST(ProxyPause, DoesNotLeadBeyondALimit) {
+    Backend bad([](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/status")
+            connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+        connection.close();
+    });
+    Backend good(reply_ok);
+    for (const char* limit : {"proxy_total_timeout 500ms;", "proxy_next_upstream_timeout 500ms;"}) {
+        Server server(config(
+            bad, good,
+            "proxy_next_upstream error http_503; proxy_next_upstream_backoff 10s; " + std::string(limit),
+            "max_fails=2"));
+        EXPECT_EQ(fetch(server.port(), "/").status, 502) << limit;
+        EXPECT_EQ(fetch(server.port(), "/status").body, "busy") << limit;
+        EXPECT_EQ(good.connections(), 0U) << limit;
+        EXPECT_EQ(occurrences(server.error_log(), kBlamed), 0U) << server.error_log();
+    }
+}
+
+// The only place of the backend that comes next is free during both pauses.
+TEST(ProxyPause, HoldsNoPlaceMeanwhile) {
+    Backend busy([](BackendConnection& connection, const BackendRequest&) {
+        connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+    });
+    Backend good(reply_ok);
+    Server server(
+        "worker_processes 1; http { access_log off; upstream b { server " + address(busy) +
+        " max_fails=0; server " + address(good) +
+        " backup max_conns=1; queue 10; } server { listen 127.0.0.1:{port}; location / { proxy_pass "
+        "http://b; proxy_next_upstream http_503; proxy_next_upstream_backoff 1s; } } }");
+    Client first(server.port());
+    Client second(server.port());
+    ASSERT_TRUE(first.get("/"));
+    ASSERT_TRUE(eventually([&] { return busy.requests() == 1; }));
+    ASSERT_TRUE(second.get("/"));
+    EXPECT_EQ(first.read_response().body, "ok");
+    EXPECT_EQ(second.read_response().body, "ok");
+    EXPECT_EQ(good.requests(), 2U);
+}
+
+// Whoever is gone when the pause is over is not asked.
+TEST(ProxyPause, WhoComesNextIsChosenBehindIt) {
+    Backend busy([](BackendConnection& connection, const BackendRequest&) {
+        connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+    });
+    Backend first(reply_ok);
+    Backend second(reply_ok);
+    Server server("worker_processes 1; http { access_log off; upstream b { server " + address(busy) +
+                  " max_fails=0; server " + address(first) + " backup weight=100; server " + address(second) +
+                  " backup; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
+                  "proxy_next_upstream http_503; "
+                  "proxy_next_upstream_backoff 3s; } } }");
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_TRUE(eventually([&] { return busy.requests() == 1; }));
+    EXPECT_EQ(server.command({"upstream", "down", "b", address(first)}).code, 0);
+    EXPECT_EQ(client.read_response().body, "ok");
+    EXPECT_EQ(first.requests(), 0U);
+    EXPECT_EQ(second.requests(), 1U);
 }
 
 }  // namespace

@@ -127,10 +127,7 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
     attempt_->status = head.status;
     trace_.head = &head;
     if (next_bit(head.status) == 0 || !may_retry(Failure::status)) return Outcome();
-    if (selection_) {
-        next_ = selection_->try_acquire();
-        if (!next_) return Outcome();  // nobody could do better
-    }
+    if (!find_next()) return Outcome();  // nobody could do better
     count(request_.worker().row().proxy.retries);
     // Another one may have what this one lacks, or forbids: that is no failure of its own.
     const bool well = head.status == 403 || head.status == 404;

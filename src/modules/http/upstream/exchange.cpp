@@ -109,8 +109,7 @@ Async<Verdict> UpstreamExchange::run(Request& request) {
         Outcome outcome = co_await attempt(request);
         if (outcome.ok()) break;
         if (outcome.again) {
-            const Duration pause = back_off();
-            if (pause > Duration::zero()) co_await sleep(request, pause);
+            if (pause_ > Duration::zero()) co_await sleep(request, pause_);
             continue;
         }
         request.end_when_client_leaves(false);
@@ -223,14 +222,14 @@ Duration UpstreamExchange::patience(Duration usual) const noexcept {
 
 // Before another backend is asked: it doubles with each, and half of it is chance, so that requests which
 // failed together do not come back together.
-Duration UpstreamExchange::back_off() const noexcept {
+Duration UpstreamExchange::back_off() const {
     const Duration first = *settings_.next_upstream_backoff;
     if (first == Duration::zero()) return first;
     constexpr unsigned kMostDoublings = 6;
     const Duration whole = first * (1U << std::min(attempts_ - 1, kMostDoublings));
     static thread_local std::minstd_rand random(std::random_device{}());
     const Duration chance(std::uniform_int_distribution<Duration::rep>(0, whole.count() / 2)(random));
-    return within_total(whole / 2 + chance);
+    return whole / 2 + chance;
 }
 
 bool UpstreamExchange::open_connection() {
@@ -380,13 +379,18 @@ bool UpstreamExchange::is_safe_to_repeat() const {
 
 // Whether another request has found the peer dead in the meantime, and there is another one: then this one
 // need not find out, too.
-bool UpstreamExchange::found_dead() {
-    if (!lease_ || lease_.is_live()) return false;
+bool UpstreamExchange::found_dead() { return lease_ && !lease_.is_live() && find_next(); }
+
+// Whether there is another backend to ask. It is chosen at once, unless there is a pause before it is asked:
+// a place that nobody uses would be kept from others, and who is well now need not be then.
+bool UpstreamExchange::find_next() {
+    if (!selection_) return true;
+    if (*settings_.next_upstream_backoff > Duration::zero()) return selection_->has_other();
     next_ = selection_->try_acquire();
     return static_cast<bool>(next_);
 }
 
-// Whether another backend may be asked; spends of the retry budget if so.
+// Whether another backend may be asked, after `pause_`; spends of the retry budget if so.
 bool UpstreamExchange::may_retry(Failure failure) {
     const bool nothing_sent = is_connecting(failure);
     const std::uint32_t bit =
@@ -397,10 +401,12 @@ bool UpstreamExchange::may_retry(Failure failure) {
     const std::size_t there = selection_ ? selection_->peers() : target_.addresses.size();
     const std::size_t tries = *settings_.next_upstream_tries;
     if ((tries != 0 && attempts_ >= tries) || attempts_ >= there) return false;
-    const Duration limit = *settings_.next_upstream_timeout;
-    const Duration passed = request_.loop().now() - started_;
-    if (limit > Duration::zero() && passed >= limit) return false;
-    if (*settings_.total_timeout > Duration::zero() && passed >= *settings_.total_timeout) return false;
+    pause_ = back_off();
+    const Duration then = request_.loop().now() + pause_ - started_;
+    for (const Duration limit :
+         {Duration(*settings_.next_upstream_timeout), Duration(*settings_.total_timeout)}) {
+        if (limit > Duration::zero() && then >= limit) return false;
+    }
     if (nothing_sent || *settings_.retry_budget == kNoRetryBudget || !selection_) return true;
     if (selection_->worker().retries().spend()) return true;
     count(request_.worker().row().proxy.retries_refused);

@@ -118,10 +118,11 @@ class UpstreamExchange {
     // Then nobody is asked any more, and whoever was to answer is not blamed: the time may have gone
     // elsewhere.
     bool time_is_up() const noexcept { return within_total(Duration(1)) == Duration::zero(); }
-    Duration back_off() const noexcept;
+    Duration back_off() const;
     // A kept connection comes from whatever address it was made with.
     bool may_keep() const noexcept { return settings_.bind->value.empty(); }
     bool found_dead();
+    bool find_next();
     void settle_body();
     void drop_connection() noexcept;
     bool open_connection();
@@ -197,6 +198,7 @@ class UpstreamExchange {
     TimePoint attempt_started_;
     TimePoint try_started_;  // the same, later by the time in which the client's body was waited for
     unsigned attempts_ = 0;
+    Duration pause_{0};  // before the next
 
     // The request.
     Chain out_;

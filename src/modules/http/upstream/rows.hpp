@@ -69,9 +69,10 @@ constexpr auto retry_rows() {
         row_of<Conf>(
             number<&S::next_upstream_tries>(joined_name<P, "_next_upstream_tries">, in_http,
                                             "How many backends one request may be given to; 0: each once.")),
-        row_of<Conf>(
-            duration<&S::next_upstream_timeout>(joined_name<P, "_next_upstream_timeout">, in_http,
-                                                "After how long no further backend is tried; 0: no limit.")),
+        row_of<Conf>(duration<&S::next_upstream_timeout>(
+            joined_name<P, "_next_upstream_timeout">, in_http,
+            "After how long no further backend is tried, pauses between them "
+            "included; 0: no limit.")),
         row_of<Conf>(duration<&S::next_upstream_try_timeout>(
             joined_name<P, "_next_upstream_try_timeout">, in_http,
             "How long one backend may take, from its choice to the end of the head of its answer, however "

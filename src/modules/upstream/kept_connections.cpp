@@ -17,8 +17,8 @@ void note_unasked(PeerState& peer, Connection& connection) {
 }  // namespace
 
 KeptConnection::KeptConnection(KeptConnections& owner, Column& column, PeerState& peer,
-                               const void* place) noexcept
-    : owner_(&owner), column_(column), peer_(peer), place_(place) {
+                               const ConnectionUse& use)
+    : owner_(&owner), column_(column), peer_(peer), use_(use) {
     ++owner.size_;
     owner.by_age_.push_back(*this);
     column_.held[peer_.index].idle.fetch_add(1, std::memory_order_relaxed);
@@ -51,14 +51,14 @@ KeptConnections::~KeptConnections() {
 }
 
 bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connection, Column& column,
-                           PeerState& peer, const void* place) {
+                           PeerState& peer, const ConnectionUse& use) {
     connection.count_request();
     if (options_.connections == 0 || connection.closed() || connection.peer_closed()) return false;
     if (connection.has_unread()) return note_unasked(peer, connection), false;
     if (connection.requests() >= options_.requests) return false;
     if (connection.loop().now() - connection.opened_at() >= options_.time) return false;
     while (size_ >= options_.connections) by_age_.front()->close();
-    auto session = std::make_unique<KeptConnection>(*this, column, peer, place_of(place));
+    auto session = std::make_unique<KeptConnection>(*this, column, peer, use);
     list.push_back(*session);
     connection.set_session(std::move(session));
     connection.idle(true);
@@ -66,19 +66,24 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     return true;
 }
 
-KeptConnection* KeptConnections::latest(KeptConnection::PeerList& list, const void* place) noexcept {
+bool KeptConnections::fits(const KeptConnection& kept, const ConnectionUse& use) const noexcept {
+    return kept.use_.from == use.from && (!options_.local || kept.use_.place == use.place);
+}
+
+KeptConnection* KeptConnections::latest(KeptConnection::PeerList& list,
+                                        const ConnectionUse& use) const noexcept {
     KeptConnection* found = list.back();
-    if (found == nullptr || found->place_ == place) return found;
+    if (found == nullptr || fits(*found, use)) return found;
     found = nullptr;
     for (KeptConnection& each : list) {
-        if (each.place_ == place) found = &each;
+        if (fits(each, use)) found = &each;
     }
     return found;
 }
 
-Connection* KeptConnections::take(KeptConnection::PeerList& list, const void* place,
-                                  bool certain) const noexcept {
-    while (KeptConnection* kept = latest(list, place_of(place))) {
+Connection* KeptConnections::take(KeptConnection::PeerList& list, bool certain,
+                                  const ConnectionUse& use) const noexcept {
+    while (KeptConnection* kept = latest(list, use)) {
         Connection& connection = kept->connection();
         // Its session was not told yet what came, or the loop was not.
         const bool asks = certain || connection.maybe_readable() || connection.peer_closed();

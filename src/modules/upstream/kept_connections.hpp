@@ -6,6 +6,7 @@
 
 #include "core/memory/intrusive_list.hpp"
 #include "event/connection.hpp"
+#include "modules/upstream/lease.hpp"
 #include "modules/upstream/parameters.hpp"
 #include "modules/upstream/peer_group.hpp"
 
@@ -17,7 +18,7 @@ class KeptConnections;
 // bytes are counted and logged (PeerState::unasked).
 class KeptConnection final : public Session {
  public:
-    KeptConnection(KeptConnections& owner, Column& column, PeerState& peer, const void* place) noexcept;
+    KeptConnection(KeptConnections& owner, Column& column, PeerState& peer, const ConnectionUse& use);
     ~KeptConnection() override { leave(); }
 
     void on_readable() override;
@@ -33,7 +34,7 @@ class KeptConnection final : public Session {
     KeptConnections* owner_;
     Column& column_;
     PeerState& peer_;
-    const void* place_;
+    ConnectionUse use_;
     ListHook of_peer_;
     ListHook by_age_;
 
@@ -53,20 +54,19 @@ class KeptConnections {
 
     // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
     // the caller's. When too many are kept, the oldest goes. `peer` exists as long as connections to it do.
-    // `place` tells with `keepalive … local` where it was used; otherwise all places are the same.
     bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, PeerState& peer,
-              const void* place);
-    // The latest that was kept for that place, without a session; null when there is none. `certain`: see
+              const ConnectionUse& use);
+    // The latest that was kept for such a use, without a session; null when there is none. `certain`: see
     // Lease::take_idle().
-    Connection* take(KeptConnection::PeerList& list, const void* place, bool certain) const noexcept;
+    Connection* take(KeptConnection::PeerList& list, bool certain, const ConnectionUse& use) const noexcept;
     static void close(KeptConnection::PeerList& list) noexcept;
 
     std::size_t size() const noexcept { return size_; }
 
  private:
     friend class KeptConnection;
-    static KeptConnection* latest(KeptConnection::PeerList& list, const void* place) noexcept;
-    const void* place_of(const void* place) const noexcept { return options_.local ? place : nullptr; }
+    bool fits(const KeptConnection& kept, const ConnectionUse& use) const noexcept;
+    KeptConnection* latest(KeptConnection::PeerList& list, const ConnectionUse& use) const noexcept;
 
     const KeepaliveOptions& options_;
     std::size_t size_ = 0;

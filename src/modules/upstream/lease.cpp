@@ -43,10 +43,10 @@ void Lease::learn(VariableHost& host) const {
     if (sticky != nullptr) sticky->learn(host, worker_->local(peer_).route, worker_->now());
 }
 
-Connection* Lease::take_idle(bool certain, const void* place) {
-    return worker_->take_idle(peer_, place, certain);
+Connection* Lease::take_idle(bool certain, const ConnectionUse& use) {
+    return worker_->take_idle(peer_, certain, use);
 }
-void Lease::keep(Connection& connection, const void* place) { worker_->keep(peer_, connection, place); }
+void Lease::keep(Connection& connection, const ConnectionUse& use) { worker_->keep(peer_, connection, use); }
 
 void Lease::end(const Report& report) {
     if (UpstreamWorker* worker = std::exchange(worker_, nullptr)) worker->end(peer_, &report);

@@ -61,6 +61,12 @@ struct Report {
     std::uint64_t received = 0;
 };
 
+// What a connection was used for, and must be used for again.
+struct ConnectionUse {
+    Address from;                 // the local address that it is bound to; unspecified: to none
+    const void* place = nullptr;  // who uses it; only with `keepalive … local` does it matter
+};
+
 // Moved, never copied. The peer counts as busy until end() or the destructor; destroying it without end()
 // means that the attempt was given up for the client's sake, and says nothing about the peer. Must not
 // outlive the worker.
@@ -94,12 +100,12 @@ class Lease {
     // A connection kept from an earlier request, taken out of the pool, with no session and no deadline; null
     // when there is none. It may still end before it answers: Failure::stale. `certain`: the kernel is asked
     // whether it is still open, which the loop may not have heard yet; for requests that cannot be repeated.
-    // `place`: who asks; with `keepalive … local` it gets only what it kept itself.
-    Connection* take_idle(bool certain = false, const void* place = nullptr);
+    // Only one that was kept after the same use.
+    Connection* take_idle(bool certain = false, const ConnectionUse& use = {});
     // Gives a connection to the pool of this lease's peer, after a complete exchange, with nothing unread.
     // Closed instead when the pool is off or full, the connection is used up (keepalive_requests, _time), the
     // peer has failed meanwhile, or the worker drains. Its requests are Connection::requests().
-    void keep(Connection& connection, const void* place = nullptr);
+    void keep(Connection& connection, const ConnectionUse& use = {});
 
     // Gives the place back and judges the peer. Once.
     void end(const Report& report);

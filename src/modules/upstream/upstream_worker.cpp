@@ -186,21 +186,21 @@ bool UpstreamWorker::is_live(std::uint32_t index) const noexcept {
 
 // --- connections
 
-Connection* UpstreamWorker::take_idle(std::uint32_t index, const void* place, bool certain) {
+Connection* UpstreamWorker::take_idle(std::uint32_t index, bool certain, const ConnectionUse& use) {
     LocalPeer& peer = local(index);
     const std::uint32_t epoch = peer.state->epoch.load(std::memory_order_relaxed);
     if (epoch != peer.epoch) {
         KeptConnections::close(peer.kept);
         peer.epoch = epoch;
     }
-    return kept_.take(peer.kept, place, certain);
+    return kept_.take(peer.kept, certain, use);
 }
 
-void UpstreamWorker::keep(std::uint32_t index, Connection& connection, const void* place) {
+void UpstreamWorker::keep(std::uint32_t index, Connection& connection, const ConnectionUse& use) {
     LocalPeer& peer = local(index);
     const bool drains = worker_ != nullptr && worker_->draining();
     const bool stale = peer.epoch != peer.state->epoch.load(std::memory_order_relaxed);
-    if (drains || stale || !kept_.keep(peer.kept, connection, column_, *peer.state, place))
+    if (drains || stale || !kept_.keep(peer.kept, connection, column_, *peer.state, use))
         return connection.close();
     if (!look_.armed()) look_.start(loop(), kLookAtKept);
 }

@@ -81,8 +81,8 @@ class UpstreamWorker {
     // For Lease.
     LocalPeer& local(std::uint32_t index) const noexcept { return *peers_[index]; }
     bool is_live(std::uint32_t index) const noexcept;
-    Connection* take_idle(std::uint32_t index, const void* place, bool certain);
-    void keep(std::uint32_t index, Connection& connection, const void* place);
+    Connection* take_idle(std::uint32_t index, bool certain, const ConnectionUse& use);
+    void keep(std::uint32_t index, Connection& connection, const ConnectionUse& use);
     void end(std::uint32_t index, const Report* report);
 
     void on_look();

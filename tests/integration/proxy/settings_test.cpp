@@ -51,16 +51,20 @@ TEST(ProxyInTheBackground, ServersOfUpstreamsAreThere) {
     EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
 }
 
-TEST(ProxyBind, ConnectionsComeFromThereAndAreUsedOnce) {
+TEST(ProxyBind, ConnectionsAreKeptForRequestsFromTheSameAddress) {
     Backend backend(echo);
-    Server server(
-        config(peer(backend), "", "location /bound { proxy_pass http://b; proxy_bind 127.0.0.9; }"));
-    EXPECT_EQ(fetch(server.port(), "/").status, 200);
-    EXPECT_EQ(fetch(server.port(), "/bound").status, 200);
-    EXPECT_EQ(fetch(server.port(), "/bound").status, 200);
-    EXPECT_EQ(backend.connections(), 3U);
-    EXPECT_EQ(fetch(server.port(), "/").status, 200);
-    EXPECT_EQ(backend.connections(), 3U) << "the first one was kept";
+    Server server(config(peer(backend), "",
+                         "location /bound { proxy_pass http://b; proxy_bind 127.0.0.9; } location /named { "
+                         "proxy_pass http://b; proxy_bind $arg_from; }"));
+    const auto connections_after = [&](const char* path) {
+        EXPECT_EQ(fetch(server.port(), path).status, 200);
+        return backend.connections();
+    };
+    EXPECT_EQ(connections_after("/"), 1U);
+    EXPECT_EQ(connections_after("/bound"), 2U) << "the first one is bound to nothing";
+    EXPECT_EQ(connections_after("/named?from=127.0.0.10"), 3U);
+    for (const char* path : {"/", "/bound", "/named?from=127.0.0.9", "/named?from=127.0.0.10", "/"})
+        EXPECT_EQ(connections_after(path), 3U) << path;
 }
 
 TEST(ProxyRequests, PartsOfThemCanStayHere) {

@@ -134,9 +134,11 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         if (!lease_)
             co_return time_is_up() ? unasked(kGatewayTimeout, kTotalOver) : refused(lease_.refusal());
         begin_attempt(lease_.name());
-        connection_ = may_keep() ? lease_.take_idle(!is_safe_to_repeat(), &settings_) : nullptr;
+        use_ = {local_address(), &settings_};
+        connection_ = lease_.take_idle(!is_safe_to_repeat(), use_);
     } else {
         begin_attempt(request.arena().copy(address().to_text()));
+        use_.from = local_address();
     }
     reused_ = connection_ != nullptr;
     if (reused_) {
@@ -232,8 +234,8 @@ Duration UpstreamExchange::back_off() const {
     return whole / 2 + chance;
 }
 
-bool UpstreamExchange::open_connection() {
-    ConnectionPool& pool = request_.worker().connections();
+// X_bind: what a connection to this backend is bound to.
+Address UpstreamExchange::local_address() {
     Address from = settings_.bind_address;
     const Value& bind = settings_.bind->value;
     if (!bind.is_constant()) {
@@ -245,9 +247,12 @@ bool UpstreamExchange::open_connection() {
             request_.log_at(LogLevel::error, "invalid local address \"{}\"", text);
         }
     }
-    const Address& to = address();
-    if (from.specified() && from.family() != to.family()) from = Address();
-    connection_ = pool.connect(to, from, settings_.bind->transparent);
+    return from.specified() && from.family() != address().family() ? Address() : from;
+}
+
+bool UpstreamExchange::open_connection() {
+    ConnectionPool& pool = request_.worker().connections();
+    connection_ = pool.connect(address(), use_.from, settings_.bind->transparent);
     if (connection_ == nullptr) return false;
     if (*settings_.socket_keepalive) {
         const int on = 1;

@@ -119,14 +119,13 @@ class UpstreamExchange {
     // elsewhere.
     bool time_is_up() const noexcept { return within_total(Duration(1)) == Duration::zero(); }
     Duration back_off() const;
-    // A kept connection comes from whatever address it was made with.
-    bool may_keep() const noexcept { return settings_.bind->value.empty(); }
     bool found_dead();
     bool find_next();
     void settle_body();
     void drop_connection() noexcept;
     bool open_connection();
     const Address& address() const noexcept;
+    Address local_address();
     std::int64_t elapsed_ms() const noexcept;
     void log_failure(std::string_view words, int error_number);
 
@@ -192,6 +191,7 @@ class UpstreamExchange {
     upstream::Lease lease_;
     upstream::Lease next_;  // of the attempt that follows, if it is chosen already
     Connection* connection_ = nullptr;
+    upstream::ConnectionUse use_;
     UpstreamTrace& trace_;
     UpstreamAttempt* attempt_ = nullptr;
     TimePoint started_;  // when the first backend could be asked

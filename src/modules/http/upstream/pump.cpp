@@ -303,8 +303,8 @@ void UpstreamExchange::release_connection() {
     out_.clear();
     if (connection_ != nullptr) {
         measure();
-        if (whole && lease_ && protocol_.reusable() && may_keep()) {
-            lease_.keep(*connection_, &settings_);
+        if (whole && lease_ && protocol_.reusable()) {
+            lease_.keep(*connection_, use_);
         } else {
             connection_->close();
         }

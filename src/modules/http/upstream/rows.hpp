@@ -127,10 +127,10 @@ constexpr auto request_rows() {
                                                  "Whether the client's body is sent to the backend.")),
         row_of<Conf>(custom<&S::bind, take_bind>(
             joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
-            "The local address of connections to backends, each of which then serves one request. "
-            "transparent: it "
-            "need not be one of this machine's (IP_TRANSPARENT), as the client's own; a server that is "
-            "started by root leaves its workers the right to it (CAP_NET_RAW).",
+            "The local address of connections to backends; one that is kept serves requests with the same "
+            "address. transparent: it need not be one of this machine's (IP_TRANSPARENT), as the client's "
+            "own; "
+            "a server that is started by root leaves its workers the right to it (CAP_NET_RAW).",
             Kind::value)),
     };
 }

@@ -59,13 +59,13 @@ TEST_F(KeptConnectionsTest, LocalOnesAreUsedWhereTheyWereMade) {
     auto [second, second_peer] = pair();
     auto [third, third_peer] = pair();
     Lease given = lease();
-    given.keep(*first, &here);
-    given.keep(*second, &here);
-    given.keep(*third, &there);
-    EXPECT_EQ(given.take_idle(false, &here), second);
-    EXPECT_EQ(given.take_idle(true, &here), first);
-    EXPECT_EQ(given.take_idle(false, &here), nullptr);
-    EXPECT_EQ(given.take_idle(false, &there), third);
+    given.keep(*first, {{}, &here});
+    given.keep(*second, {{}, &here});
+    given.keep(*third, {{}, &there});
+    EXPECT_EQ(given.take_idle(false, {{}, &here}), second);
+    EXPECT_EQ(given.take_idle(true, {{}, &here}), first);
+    EXPECT_EQ(given.take_idle(false, {{}, &here}), nullptr);
+    EXPECT_EQ(given.take_idle(false, {{}, &there}), third);
     EXPECT_EQ(view(1).idle, 0U);
 }
 
@@ -75,8 +75,27 @@ TEST_F(KeptConnectionsTest, OthersAreUsedAnywhere) {
     start(servers({1}));
     auto [connection, peer] = pair();
     Lease given = lease();
-    given.keep(*connection, &here);
-    EXPECT_EQ(given.take_idle(false, &there), connection);
+    given.keep(*connection, {{}, &here});
+    EXPECT_EQ(given.take_idle(false, {{}, &there}), connection);
+}
+
+TEST_F(KeptConnectionsTest, AreUsedForRequestsFromTheSameAddressOnly) {
+    start(servers({1}));
+    const Address one = *Address::parse("127.0.0.1");
+    const Address two = *Address::parse("127.0.0.2");
+    auto [first, first_peer] = pair();
+    auto [second, second_peer] = pair();
+    auto [third, third_peer] = pair();
+    Lease given = lease();
+    given.keep(*first, {one});
+    given.keep(*second);
+    given.keep(*third, {two});
+    EXPECT_EQ(given.take_idle(false, {*Address::parse("127.0.0.1:80")}), nullptr);
+    EXPECT_EQ(given.take_idle(false, {one}), first);
+    EXPECT_EQ(given.take_idle(false, {one}), nullptr);
+    EXPECT_EQ(given.take_idle(), second);
+    EXPECT_EQ(given.take_idle(), nullptr);
+    EXPECT_EQ(given.take_idle(false, {two}), third);
 }
 
 TEST_F(KeptConnectionsTest, APeerThatEndsOrSpeaksIsTakenOut) {

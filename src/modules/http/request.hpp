@@ -144,7 +144,7 @@ class Request final : public Scope, public VariableHost, public LogContext {
     void filter_body(BodyFilter filter, void* state);
 
     // --- going elsewhere; return Verdict::restart() after it (Verdict::reply(500) when it says false: too
-    // many)
+    // many). What is in out() stays there: reset() is for whoever does not want it to be passed on.
     bool redirect(std::string_view uri, std::string_view args);
     bool jump(const Location& named);
     // The next response head gets this status, whatever its handler says (error_page 404 /404.html).

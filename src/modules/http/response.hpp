@@ -70,9 +70,11 @@ struct Response {
     std::string_view reason;  // empty: the standard phrase
     std::optional<std::uint64_t>
         content_length;  // none: unknown, the body is chunked or ends with the connection
+    // Set before a handler runs where an X-Accel-Redirect led to it: what the backend says it is. Then that
+    // counts, not the type for the URI (see content_type_of()); another backend's own type counts more.
     std::string_view content_type;
     std::string_view charset;                   // appended to content_type
-    bool no_charset = false;                    // none is, whatever `charset` says
+    bool no_charset = false;                    // there is none, whatever the directive `charset` says
     std::optional<std::int64_t> last_modified;  // seconds since 1970
     std::string_view etag;                      // with its quotes
     bool accept_ranges = false;                 // the body can be cut by the range filter

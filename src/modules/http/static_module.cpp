@@ -37,8 +37,7 @@ Async<Verdict> answer(Request& request, const SendConf& conf, std::string_view p
     if (!readable(request.method())) return Verdict::reply(405);
     CachedFile& file = pin(request, std::move(*opened));
     request.out().status = 200;
-    // X-Accel-Redirect may have said what it is.
-    if (request.out().content_type.empty()) request.out().content_type = content_type_of(request);
+    request.out().content_type = content_type_of(request);
     describe_file(request, file, conf);
     if (const int refusal = refusal_by_conditions(request)) return Verdict::reply(refusal);
     if (file.size() >= *conf.directio && !file.in_memory()) return send_file_directly(request, path, conf);

@@ -129,6 +129,49 @@ TEST(ProxyAccel, TheBackendSaysWhatTheFileIs) {
     EXPECT_EQ(response.header("Content-Type"), "application/pdf");
 }
 
+// Whoever is asked next knows better; what has no type of its own, keeps what was said.
+TEST(ProxyAccel, TheTypeIsTheLastThatABackendHasSaid) {
+    Backend second([](BackendConnection& connection, const BackendRequest& request) {
+        connection.send(
+            answer("body", request.target == "/typed" ? "Content-Type: application/pdf\r\n" : ""));
+    });
+    Backend first([](BackendConnection& connection, const BackendRequest& request) {
+        connection.send(
+            answer("", "Content-Type: text/x-first\r\nX-Accel-Redirect: /inside" + request.target + "\r\n"));
+    });
+    Server server(
+        config(peer(first), "",
+               "location /inside/ { internal; proxy_pass http://127.0.0.1:" + std::to_string(second.port()) +
+                   "/; } location = /inside/text.html { return 200 text; }"));
+    const auto type = [&](const char* path) { return fetch(server.port(), path).header("Content-Type"); };
+    EXPECT_EQ(type("/typed"), "application/pdf");
+    EXPECT_EQ(type("/plain"), "text/x-first");
+    EXPECT_EQ(type("/text.html"), "text/x-first");
+}
+
+TEST(ProxyAccel, TheCharsetIsKeptOverARedirect) {
+    Backend second([](BackendConnection& connection, const BackendRequest& request) {
+        const std::string field =
+            request.target == "/f.html" ? "" : "X-Accel-Charset: " + request.target.substr(1) + "\r\n";
+        connection.send(answer("body", "Content-Type: text/html\r\n" + field));
+    });
+    const auto type = [&](const std::string& charset, const std::string& to) {
+        Backend first(with("Content-Type: text/html\r\nX-Accel-Charset: " + charset +
+                           "\r\nX-Accel-Redirect: " + to + "\r\n"));
+        Server server(config(peer(first), "",
+                             "charset utf-8; location /file/ { internal; alias {dir}/; } location /second/ { "
+                             "internal; proxy_pass http://127.0.0.1:" +
+                                 std::to_string(second.port()) + "/; }"));
+        server.folder().write("f.html", "file");
+        return fetch(server.port(), "/").header("Content-Type");
+    };
+    EXPECT_EQ(type("koi8-r", "/file/f.html"), "text/html; charset=koi8-r");
+    EXPECT_EQ(type("off", "/file/f.html"), "text/html");
+    EXPECT_EQ(type("koi8-r", "/second/f.html"), "text/html; charset=koi8-r");
+    EXPECT_EQ(type("koi8-r", "/second/off"), "text/html");
+    EXPECT_EQ(type("off", "/second/koi8-r"), "text/html; charset=koi8-r");
+}
+
 TEST(ProxyAccel, CharsetsAreNamedOrNot) {
     const auto type = [](const std::string& field, std::string_view inside = {}) {
         Backend backend(with("Content-Type: text/html\r\n" + field));

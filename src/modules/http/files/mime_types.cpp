@@ -18,6 +18,7 @@ std::shared_ptr<const TypeMap> MimeConf::builtin() {
 }
 
 std::string_view content_type_of(const Request& request) {
+    if (!request.out().content_type.empty()) return request.out().content_type;
     return request.conf<MimeConf>().type_of(path_extension(request.uri()));
 }
 

@@ -29,7 +29,7 @@ struct MimeConf {
     static std::shared_ptr<const TypeMap> builtin();
 };
 
-// The type for the request's URI.
+// The type for the request's URI, unless a backend has said it (Response::content_type).
 std::string_view content_type_of(const Request& request);
 
 }  // namespace berth::http

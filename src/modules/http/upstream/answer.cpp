@@ -1,5 +1,6 @@
 // The head of a backend's answer: read, judged, and made the head of ours.
 #include <algorithm>
+#include <utility>
 
 #include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
@@ -186,7 +187,9 @@ void UpstreamExchange::prepare_head(Request& request) {
     limit_rate_ = size_of(request, *settings_.limit_rate);
     body_started_ = request.loop().now();
     take_accel(*head.fields, head.bytes);
+    const std::string_view type = std::exchange(out.content_type, {});
     for (const HeaderField& field : *head.fields) take_field(request, field, head.bytes);
+    if (out.content_type.empty()) out.content_type = type;
     if (*settings_.force_ranges) out.accept_ranges = true;
     if (head.upgraded)
         out.fields.add(KnownHeader::upgrade, head.fields->value(KnownHeader::upgrade, head.bytes));
@@ -249,7 +252,7 @@ void UpstreamExchange::take_accel(const FieldList& fields, std::string_view byte
         request_.out().limit_rate = rate;
     if (const std::string_view text = value(KnownHeader::x_accel_charset); !text.empty()) {
         request_.out().no_charset = text == "off";
-        if (text != "off") request_.out().charset = text;
+        request_.out().charset = text == "off" ? std::string_view() : text;
     }
     accel_redirect_ = value(KnownHeader::x_accel_redirect);
 }
@@ -258,13 +261,15 @@ void UpstreamExchange::take_accel(const FieldList& fields, std::string_view byte
 Verdict UpstreamExchange::follow_redirect(Request& request) {
     constexpr KnownHeader kKept[] = {KnownHeader::set_cookie, KnownHeader::content_disposition,
                                      KnownHeader::cache_control, KnownHeader::expires};
-    const bool names_no_charset = request.out().no_charset;
+    const bool no_charset = request.out().no_charset;
     const std::string_view target = request.arena().copy(accel_redirect_);
     const AnswerHead& head = protocol_.head();
-    const std::string_view type = request.out().content_type;
+    const std::string_view type = request.arena().copy(request.out().content_type);
+    const std::string_view charset = request.arena().copy(request.out().charset);
     request.out().reset();
-    request.out().content_type = request.arena().copy(type);
-    request.out().no_charset = names_no_charset;
+    request.out().content_type = type;
+    request.out().charset = charset;
+    request.out().no_charset = no_charset;
     for (const HeaderField& field : *head.fields) {
         if (std::ranges::find(kKept, field.id) == std::end(kKept)) continue;
         request.out().fields.add(field.id, request.arena().copy(field.value.in(head.bytes)));

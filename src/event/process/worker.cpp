@@ -93,6 +93,7 @@ Result<void> Worker::start() {
 
 void Worker::accept_connections() {
     if (draining_ || !acceptors_.empty()) return;
+    for (const Callback<>& begun : std::exchange(begun_, {})) begun();
     for (const Listening::Entry& entry : cycle_.conf<Listening>().entries) {
         if (is_front() && entry.strategy != Strategy::proxy) continue;
         ListenerSet::Item* item = listeners_.find(entry.address);

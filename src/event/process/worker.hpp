@@ -68,6 +68,11 @@ class Worker {
     // Those of all processes.
     Scoreboard& scoreboard() noexcept { return scoreboard_; }
 
+    // In start_worker: `begun` is called once, when the configuration is in force and before the first
+    // connection is accepted. Never in a worker of a reload that is rejected: whatever changes what all
+    // generations share waits for it.
+    void when_online(Callback<> begun) { begun_.push_back(begun); }
+
     // --- the master; not for modules
     bool has_master() const noexcept { return master_ != nullptr; }  // false with master_process off
     void talk_to(Channel& master) noexcept { master_ = &master; }
@@ -132,6 +137,7 @@ class Worker {
     bool started_ = false;
     bool draining_ = false;
     bool at_once_ = false;
+    std::vector<Callback<>> begun_;
     Callback<> ended_;
     Callback<> overloaded_;
     Callback<> left_;

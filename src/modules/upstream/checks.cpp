@@ -9,8 +9,6 @@ namespace berth::upstream {
 
 namespace {
 
-constexpr std::uint64_t kBeginning = 3000;  // of a new generation, in milliseconds
-
 void set_complaint(CheckRecord& checks, std::string_view text) noexcept {
     const std::size_t size = std::min(text.size(), checks.complaint.size() - 1);
     std::memcpy(checks.complaint.data(), text.data(), size);
@@ -23,8 +21,7 @@ PeerGroup::Claim PeerGroup::claim_checks(const Owner& who, std::uint64_t generat
                                          std::uint64_t until) {
     const Lock held = lock();
     SharedGroup& shared = *shared_;
-    // Those before it are about to go; if it is they who stay after all, they check again.
-    if (generation < shared.checks_begun && now < shared.checks_begun_at + kBeginning) return Claim::refused;
+    if (generation < shared.checks_begun) return Claim::refused;
     const bool mine = shared.checker.cell == who.cell && shared.checker.id == who.id;
     const bool somebodys = shared.checker.cell != nullptr && shared.checker.alive();
     const bool holds = now < shared.checks_until && shared.checker_generation >= generation;
@@ -37,9 +34,8 @@ PeerGroup::Claim PeerGroup::claim_checks(const Owner& who, std::uint64_t generat
 
 void PeerGroup::begin_checks(std::uint64_t generation, const CheckRules& rules, std::uint64_t now) {
     const Lock held = lock();
-    if (shared_->checks_begun == generation) return;
+    if (generation <= shared_->checks_begun) return;
     shared_->checks_begun = generation;
-    shared_->checks_begun_at = now;
     shared_->checker = Owner();
     shared_->mandatory_checks = rules.on && rules.mandatory;
     for (Member& member : roster_->all()) {

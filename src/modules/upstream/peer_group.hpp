@@ -53,8 +53,7 @@ struct SharedGroup {
     Owner checker;
     std::uint64_t checker_generation = 0;
     std::uint64_t checks_until = 0;
-    std::uint64_t checks_begun = 0;     // the generation that begin_checks() was called for last
-    std::uint64_t checks_begun_at = 0;  // when
+    std::uint64_t checks_begun = 0;  // the generation that begin_checks() was called for last
 };
 
 // What somebody who looks at a peer sees: a copy, taken under the lock.
@@ -209,10 +208,11 @@ class PeerGroup {
     // --- active checks: one worker of all sends them
     enum class Claim : std::uint8_t { refused, held, taken };
     // Whether `who` is to send them until `until`; to be renewed before. Whoever had this loses it by dying,
-    // by being late, and to a younger generation; that one has a while for itself when it begins.
+    // by being late, and to a younger generation; for good when that one has begun.
     Claim claim_checks(const Owner& who, std::uint64_t generation, std::uint64_t now, std::uint64_t until);
-    // By each worker before its first event; the first of a generation has an effect: nobody of another one
-    // is believed any more. Without checks, what earlier ones said of the peers is forgotten.
+    // By each worker when its generation is in force (never of one that was rejected); the first of the
+    // youngest generation has an effect: nobody of an earlier one is believed any more. Without checks, what
+    // those said of the peers is forgotten.
     void begin_checks(std::uint64_t generation, const CheckRules& rules, std::uint64_t now);
     // How a check went; an empty complaint: it passed. Nothing happens when `who` is not to check any more.
     Change record_check(const Owner& who, std::string_view name, std::string_view complaint,

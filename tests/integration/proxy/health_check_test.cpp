@@ -140,6 +140,28 @@ TEST(HealthCheck, PersistentRemembersOverAReload) {
     EXPECT_TRUE(eventually([&] { return fetch(server.port(), "/").body == "well"; }));
 }
 
+// What its workers would begin with when it is in force, they must not have begun.
+TEST(HealthCheck, AReloadThatIsNotAppliedChangesNothing) {
+    Moody moody;
+    ServerOptions options;
+    options.program = server_program() + "_asks";
+    const std::string conf = config(server_line(moody.backend), "interval=1h mandatory");
+    Server server(conf, options);
+    ASSERT_TRUE(server.wait_log("is healthy"));
+    server.set_config("never_ready on; " + conf);
+    ASSERT_NE(server.reload().code, 0);
+    EXPECT_TRUE(server.wait_log("it is told to fail"));
+    EXPECT_EQ(fetch(server.port(), "/").body, "well");
+    // Nor does a worker that is replaced begin anew.
+    ASSERT_TRUE(eventually([&] { return server.workers().size() == 1; }));
+    const std::size_t before = moody.backend.requests();
+    ::kill(server.workers().front(), SIGKILL);
+    EXPECT_TRUE(eventually([&] { return moody.backend.requests() > before; })) << "it checks at once";
+    EXPECT_EQ(fetch(server.port(), "/").body, "well");
+    EXPECT_EQ(occurrences(server.error_log(), "is healthy"), 1U) << server.error_log();
+    EXPECT_EQ(occurrences(server.error_log(), "checks its servers from now on"), 2U) << server.error_log();
+}
+
 TEST(HealthCheck, AnotherPortCanSpeakForTheServer) {
     Moody traffic;
     Moody health;

@@ -1,6 +1,7 @@
 // asks: each worker asks the master to listen on an address that no `listen` names, and answers whoever comes
 // there with its process's id: `asks 127.0.0.1:8100;` Several times the same address: each is a wish of its
-// own, as listen(0) twice in a worker of Node's cluster is.
+// own, as listen(0) twice in a worker of Node's cluster is. `never_ready on;`: each fails when all other
+// modules have started.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ namespace {
 
 struct Asks {
     Setting<std::vector<Address>> addresses;
+    Setting<bool> never_ready{false};
 };
 
 void take_address(Loader& loader, const Node& node, Setting<std::vector<Address>>& into) {
@@ -74,12 +76,14 @@ Result<void> start_worker(Worker& worker) {
     auto asker = std::make_unique<Asker>(worker);
     Result<void> asked = asker->ask(*worker.cycle().conf<Asks>().addresses);
     worker.keep(std::move(asker));
+    if (*worker.cycle().conf<Asks>().never_ready) return Error("it is told to fail");
     return asked;
 }
 
 constexpr Directive directives[] = {
     rows::repeatable(rows::custom<&Asks::addresses, take_address>("asks", in_main, {1, 1}, "ADDRESS",
                                                                   "Where workers ask the master to listen.")),
+    rows::flag<&Asks::never_ready>("never_ready", in_main, "Whether workers fail to start."),
 };
 
 }  // namespace

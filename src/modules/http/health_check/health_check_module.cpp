@@ -39,26 +39,40 @@ constexpr Directive directives[] = {
         "is there; body ~ REGEX, !~ REGEX. All must hold."),
 };
 
-using Probers = std::vector<std::unique_ptr<Prober>>;
-thread_local WorkerLocal<Probers> probers;
+// The checks of a worker: none before its configuration is in force, which may never be.
+class Checking {
+ public:
+    explicit Checking(Worker& worker) : worker_(worker) {
+        worker.when_online(Callback<>::to<&Checking::begin>(*this));
+    }
+
+ private:
+    void begin() {
+        const auto& checks = worker_.cycle().conf<HealthConf>().checks;
+        for (const auto& upstream : http_upstreams(worker_.cycle()).all()) {
+            upstream::CheckRules rules;
+            for (const auto& check : checks) {
+                if (check->upstream != upstream.get()) continue;
+                rules = check->rules;
+                probers_.push_back(std::make_unique<Prober>(worker_, *check));
+            }
+            upstream->group().begin_checks(worker_.generation(), rules, monotonic_ms());
+        }
+        for (const auto& prober : probers_) prober->start();
+    }
+
+    Worker& worker_;
+    std::vector<std::unique_ptr<Prober>> probers_;
+};
+
+thread_local WorkerLocal<Checking> checking;
 
 Result<void> start_worker(Worker& worker) {
-    const auto& checks = worker.cycle().conf<HealthConf>().checks;
-    Probers& own = probers.start(worker);
-    for (const auto& upstream : http_upstreams(worker.cycle()).all()) {
-        upstream::CheckRules rules;
-        for (const auto& check : checks) {
-            if (check->upstream != upstream.get()) continue;
-            rules = check->rules;
-            own.push_back(std::make_unique<Prober>(worker, *check));
-        }
-        upstream->group().begin_checks(worker.generation(), rules, monotonic_ms());
-    }
-    for (const auto& prober : own) prober->start();
+    checking.start(worker, worker);
     return {};
 }
 
-void stop_worker(Worker& worker) { probers.stop(worker); }
+void stop_worker(Worker& worker) { checking.stop(worker); }
 }  // namespace
 
 extern const Module http_health_check;

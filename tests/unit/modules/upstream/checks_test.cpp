@@ -83,9 +83,10 @@ TEST_F(ChecksTest, AnOlderGenerationIsNotBelievedOnceAYoungerBegins) {
     group().begin_checks(2, {}, 10'000);
     EXPECT_EQ(fail(1), Change::none);
     EXPECT_EQ(view(1).health, Health::unknown);
-    EXPECT_EQ(group().claim_checks(owner(), 1, 12'999, 20'000), Claim::refused);
-    // Unless it is the older one that stays: the reload was undone.
-    EXPECT_EQ(group().claim_checks(owner(), 1, 13'000, 20'000), Claim::taken);
+    EXPECT_EQ(group().claim_checks(owner(), 1, 1'000'000, 2'000'000), Claim::refused);
+    group().begin_checks(1, {.on = true, .mandatory = true}, 1'000'000);
+    EXPECT_EQ(view(1).health, Health::unknown);
+    EXPECT_EQ(group().claim_checks(owner(), 2, 1'000'001, 2'000'000), Claim::taken);
     EXPECT_EQ(fail(1), Change::taken_out);
 }
 

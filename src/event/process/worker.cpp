@@ -233,6 +233,7 @@ void Worker::tick() {
     row_.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
     measure_process(row_.usage);
     log().flush_repeats();
+    if (at_once_) connections_.close_idle();  // those that were protected until now (keepalive_min_timeout)
     tick_.start(loop_, kTick);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/cycle.hpp"
 #include "core/module.hpp"
+#include "core/text/ascii.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/shared/pattern.hpp"
 
@@ -20,7 +21,6 @@ void inherit_locations(Location& location, const ConfSet& outer, Loader& loader)
     location.settings.inherit(&outer, loader, loader.arena());
     for (Location* child : location.children) {
         child->internal_only |= location.internal_only;
-        // An `if` answers as the location around it does, unless it says otherwise.
         if (child->kind == Location::Kind::condition && child->content.run == nullptr)
             child->content = location.content;
         inherit_locations(*child, location.settings, loader);
@@ -165,6 +165,25 @@ void open_location(Loader& loader, const Node& node) {
     block.at(Level::location) = &location.settings;
     block.object = &location;
     loader.read_block(node, block);
+}
+
+// limit_except METHOD… { … }
+void open_limit_except(Loader& loader, const Node& node) {
+    Location& outer = *current_location(loader);
+    for (const Word& word : node.args) {
+        std::string name = word.text;
+        for (char& c : name) c = ascii::to_upper(c);
+        const Method method = method_of(name);
+        if (method == Method::other) {
+            loader.error(
+                word.at, "unknown method \"" + word.text + "\" in \"limit_except\"",
+                "GET (HEAD goes with it), HEAD, POST, PUT, DELETE, PATCH, OPTIONS, MKCOL, COPY, MOVE, "
+                "PROPFIND, PROPPATCH, LOCK and UNLOCK are known");
+        }
+        outer.named_methods |= static_cast<std::uint32_t>(method);
+        if (method == Method::get) outer.named_methods |= static_cast<std::uint32_t>(Method::head);
+    }
+    outer.other_methods = &read_inner_location(loader, node, in_limit_except, Location::Kind::condition);
 }
 
 void open_server(Loader& loader, const Node& node) {

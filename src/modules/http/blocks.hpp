@@ -30,5 +30,6 @@ Location& read_inner_location(Loader& loader, const Node& node, Context context,
 void open_http(Loader& loader, const Node& node);
 void open_server(Loader& loader, const Node& node);
 void open_location(Loader& loader, const Node& node);
+void open_limit_except(Loader& loader, const Node& node);
 
 }  // namespace berth::http

@@ -78,6 +78,7 @@ struct LocationConf {
     Setting<Milliseconds> send_timeout{60s};
     Setting<Milliseconds> keepalive_timeout{75s};
     Setting<Milliseconds> keepalive_header{0s};  // the second argument of keepalive_timeout
+    Setting<Milliseconds> keepalive_min_timeout{0s};
     Setting<Milliseconds> keepalive_time{std::chrono::hours(1)};
     Setting<std::uint32_t> keepalive_requests{1000};
     Setting<KeepOpen> lingering_close{KeepOpen::on};
@@ -94,6 +95,7 @@ struct LocationConf {
     Setting<bool> server_name_in_redirect{false};
     Setting<Satisfy> satisfy{Satisfy::all};
     Setting<bool> log_not_found{true};
+    Setting<std::vector<Value>> early_hints;  // any of them must hold; none: 103 is always passed
 
     std::string_view temp_folder;  // client_body_temp_path, absolute
     void merge(const LocationConf& outer);

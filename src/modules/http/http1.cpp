@@ -63,6 +63,7 @@ void Http1::on_readable() {
 void Http1::on_deadline() {
     switch (state_) {
         case State::idle:
+            if (leave_unprotected()) return;
             // Between requests nobody is waited for.
             if (connection().requests() == 0)
                 connection().log()->at(LogLevel::info, &connection(), "client timed out");
@@ -267,7 +268,7 @@ void Http1::complete() {
     if (!keep_alive_ || close_after_) return end();
     if (body_pending()) {
         state_ = State::discarding;
-        discard_until_ = connection().loop().now() + *request.conf<LocationConf>().lingering_time;
+        until_ = connection().loop().now() + *request.conf<LocationConf>().lingering_time;
         return discard();
     }
     next_request();
@@ -297,6 +298,8 @@ void Http1::next_request() {
     in_begin_ = head_end_;
     const LocationConf& conf = exchange_->request.conf<LocationConf>();
     const Duration timeout = *conf.keepalive_timeout;
+    const Duration protection = std::min<Duration>(*conf.keepalive_min_timeout, timeout);
+    until_ = connection().loop().now() + timeout;
     connection().loop().bury(*std::exchange(exchange_, nullptr));
     state_ = State::idle;
     if (in_begin_ < in_end_) {
@@ -306,11 +309,21 @@ void Http1::next_request() {
     }
     in_.release();
     in_begin_ = in_end_ = 0;
-    connection().deadline(timeout);
+    const bool is_protected = protection > Duration::zero();
+    connection().deadline(is_protected ? protection : timeout);
     connection().log()->at(LogLevel::debug, &connection(), "kept alive, {} requests so far",
                            connection().requests());
-    connection().idle(true);
+    connection().idle(!is_protected);
     if (connection().maybe_readable()) connection().poke();
+}
+
+// At the end of keepalive_min_timeout: from here on, whoever needs the connection's place closes it.
+bool Http1::leave_unprotected() {
+    const TimePoint now = connection().loop().now();
+    if (connection().is_idle() || connection().requests() == 0 || now >= until_) return false;
+    connection().deadline(until_ - now);
+    connection().idle(true);
+    return true;
 }
 
 void Http1::on_writable() { go_on(); }

@@ -94,6 +94,7 @@ class Http1 final : public Session, public Stream {
     void after_send();
     void complete();
     void next_request();
+    bool leave_unprotected();
     void fail(std::string_view words, int status);
     void client_left();
     void end();
@@ -118,7 +119,9 @@ class Http1 final : public Session, public Stream {
     bool no_delay_ = true;
     bool broken_ = false;  // the response cannot be completed
     std::uint32_t head_bytes_ = 0;
-    TimePoint discard_until_;      // an unwanted body is read no longer than this
+    // While discarding: an unwanted body is read no longer than this. While idle: how long the connection is
+    // kept when nobody needs its place (keepalive_timeout).
+    TimePoint until_;
     std::uint64_t body_left_ = 0;  // of the response's Content-Length
     std::uint64_t sent_before_ = 0;
     std::uint64_t request_bytes_ = 0;

@@ -189,7 +189,7 @@ void Http1::send_continue(Request& request) {
 void Http1::discard() {
     Request& request = exchange_->request;
     const LocationConf& conf = request.conf<LocationConf>();
-    const Duration left = discard_until_ - connection().loop().now();
+    const Duration left = until_ - connection().loop().now();
     const std::uint64_t limit = *conf.client_max_body_size;
     if (left <= Duration::zero()) return give_up_discarding("it takes too long");
     connection().deadline(std::min(*conf.client_body_timeout, left));

@@ -84,11 +84,13 @@ void take_keepalive_timeout(Loader& loader, const Node& node, LocationConf& conf
 }
 
 void take_listen(Loader& loader, const Node& node) {
-    ListenRequest request;
-    request.server = &current_server(loader);
-    request.server->listens = true;
-    read_listen(loader, node, request);
-    current_http(loader).listens.push_back(std::move(request));
+    Server& server = current_server(loader);
+    server.listens = true;
+    read_listen(loader, node, server, current_http(loader).listens);
+}
+
+void take_early_hints(Loader& loader, const Node& node, Setting<std::vector<Value>>& setting) {
+    for (const Word& word : node.args) setting.edit().push_back(loader.compile(word));
 }
 
 void take_internal(Loader& loader, const Node&) { current_location(loader)->internal_only = true; }
@@ -115,13 +117,18 @@ constexpr Directive directives[] = {
                                     "as a regular expression (~, ~* whatever the letter case; the first wins "
                                     "over prefixes that do not say ^~). "
                                     "A location with a name (@) is reached from other directives only.")),
+    block<open_limit_except>("limit_except", in_location, in_limit_except, {1, kAnyNumber}, "METHOD… { … }",
+                             "What stands inside holds for requests with any other method than these. GET "
+                             "names HEAD as well."),
     repeatable(statement<take_listen>(
         "listen", in_server, {1, kAnyNumber},
-        "PORT | ADDRESS[:PORT] | unix:PATH [default_server] [proxy_protocol] [backlog=N] [rcvbuf=SIZE] "
+        "PORT[-LAST] | ADDRESS[:PORT[-LAST]] | unix:PATH [default_server] [proxy_protocol] [backlog=N] "
+        "[rcvbuf=SIZE] "
         "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
         "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
         "[balance=round_robin|least_conn|ip_hash|random] [worker_listen=unix:[FOLDER]|ADDRESS:PORT+]",
-        "An address this server is reached at. Several servers may share one; the first, or the one that "
+        "An address this server is reached at; 8000-8010 are eleven. Several servers may share one; the "
+        "first, or the one that "
         "says default_server, answers names that no server has.")),
     repeatable(statement<take_server_name>(
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
@@ -179,6 +186,10 @@ constexpr Directive directives[] = {
     action<LocationConf, take_keepalive_timeout>("keepalive_timeout", in_http, {1, 2}, "TIME [HEADER_TIME]",
                                                  "How long an idle connection stays open; 0 closes after "
                                                  "each answer. HEADER_TIME is told to the client."),
+    duration<&LocationConf::keepalive_min_timeout>(
+        "keepalive_min_timeout", in_http,
+        "How long an idle connection is surely kept, even when the worker ends or is short of connections: "
+        "for clients that would not notice in time that it was closed."),
     duration<&LocationConf::keepalive_time>("keepalive_time", in_http,
                                             "The longest life of a connection that serves several requests."),
     number<&LocationConf::keepalive_requests>("keepalive_requests", in_http,
@@ -213,6 +224,11 @@ constexpr Directive directives[] = {
                                    "Whether all access rules must allow a request, or any one is enough."),
     flag<&LocationConf::log_not_found>("log_not_found", in_http,
                                        "Whether missing files are written to the error log."),
+    custom<&LocationConf::early_hints, take_early_hints>(
+        "early_hints", in_http, {1, kAnyNumber}, "TEXT…",
+        "Whether a backend's 103 (Early Hints) is passed to the client: if any of these texts, usually "
+        "variables, is neither empty nor 0. Without this directive it always is.",
+        Kind::value),
 };
 
 Result<void> start_worker(Worker& worker) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/cycle.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
 #include "core/text/similar.hpp"
 #include "event/listening.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kUnprivilegedPort = 8000;
+constexpr std::uint16_t kLastPort = 65535;
 
 struct Parameter {
     std::string_view name;
@@ -235,35 +237,69 @@ void read_parameter(Loader& loader, const Word& word, ListenRequest& request) {
 
 bool has_own_socket(const ListenRequest& request) { return request.has_options || request.options.bind; }
 
-// The address of the socket that serves this request: a wildcard of the same port, when there is one.
-Address socket_address(const ListenRequest& request, const std::vector<ListenRequest>& all) {
-    if (request.address.is_unix() || request.address.is_wildcard()) return request.address;
-    for (const ListenRequest& other : all) {
-        if (other.address == request.address && has_own_socket(other)) return request.address;
-    }
-    for (const ListenRequest& other : all) {
-        if (other.address.is_wildcard() && other.address.family() == request.address.family() &&
-            other.address.port() == request.address.port()) {
-            return other.address;
+// Which socket serves an address: a wildcard's of the same port, when there is one.
+class SocketChoice {
+ public:
+    explicit SocketChoice(const std::vector<ListenRequest>& all) {
+        for (const ListenRequest& request : all) {
+            if (has_own_socket(request) || request.address.is_wildcard()) separate_.insert(request.address);
         }
     }
-    return request.address;
+    Address socket_of(const Address& address) const {
+        if (address.is_unix() || separate_.contains(address)) return address;
+        Address wildcard = address.is_ipv6() ? Address::ipv6(in6addr_any, address.port())
+                                             : Address::ipv4(INADDR_ANY, address.port());
+        return separate_.contains(wildcard) ? wildcard : address;
+    }
+
+ private:
+    std::set<Address> separate_;
+};
+
+// Takes "-8010" off the end of "8000-8010" or "127.0.0.1:8000-8010", and returns the last port; nothing when
+// it is no range.
+std::string_view split_range(std::string_view& where) {
+    const std::size_t dash = where.rfind('-');
+    if (dash == where.npos || dash == 0 || where.starts_with("unix:")) return {};
+    const std::string_view last = where.substr(dash + 1);
+    std::string_view first = where.substr(0, dash);
+    first.remove_prefix(first.rfind(':') + 1);  // npos + 1 is 0: a port alone
+    for (const std::string_view port : {first, last}) {
+        if (port.empty() || !std::ranges::all_of(port, ascii::is_digit)) return {};
+    }
+    where = where.substr(0, dash);
+    return last;
 }
 
 }  // namespace
 
-void read_listen(Loader& loader, const Node& node, ListenRequest& request) {
+void read_listen(Loader& loader, const Node& node, Server& server, std::vector<ListenRequest>& into) {
     const Word& where = node.args[0];
-    Result<Address> address = Address::parse(where.text, kHttpPort);
+    std::string_view first = where.text;
+    const std::string_view last = split_range(first);
+    ListenRequest request;
+    request.server = &server;
+    request.at = where.at;
+    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
+    Result<Address> address = Address::parse(first, kHttpPort);
     if (!address) {
         loader.error(where.at,
                      "invalid address \"" + where.text + "\" in \"listen\": " + address.error().message,
-                     "write a port, ADDRESS:PORT, [IPv6]:PORT or unix:PATH");
-        return;
+                     "write a port, a range of ports (8000-8010), ADDRESS:PORT, [IPv6]:PORT or unix:PATH");
+        return into.push_back(std::move(request));
     }
-    request.address = std::move(*address);
-    request.at = where.at;
-    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
+    const std::uint16_t from = address->port();
+    const std::optional<std::uint64_t> to = last.empty() ? from : parse_unsigned(last, kLastPort);
+    if (!to || *to < from || (!last.empty() && from == 0)) {
+        loader.error(where.at, "invalid range of ports in \"" + where.text + '"',
+                     "two ports from 1 to 65535, the lower one first: 8000-8010");
+        return into.push_back(std::move(request));
+    }
+    request.address = *std::move(address);
+    for (std::uint64_t port = from; port <= *to; ++port) {
+        if (port > from) request.address.set_port(static_cast<std::uint16_t>(port));
+        into.push_back(request);
+    }
 }
 
 Address default_address() {
@@ -279,6 +315,7 @@ void make_sockets(Loader& loader, HttpBlock& http) {
         });
     }
     http.listens = std::move(ordered);
+    const SocketChoice sockets(http.listens);
     Listening& listening = loader.cycle().own<Listening>();
     std::set<std::pair<const Server*, std::string>> seen;
     for (const ListenRequest& request : http.listens) {
@@ -289,7 +326,7 @@ void make_sockets(Loader& loader, HttpBlock& http) {
                          "leave one of the two out; one `listen` may have several parameters");
             continue;
         }
-        const Address at = socket_address(request, http.listens);
+        const Address at = sockets.socket_of(request.address);
         const bool describes_socket = request.has_options && at == request.address;
         Result<Listening::Entry*> entry =
             listening.add(at, describes_socket ? &request.options : nullptr, open_http1, request.at);

@@ -21,8 +21,9 @@ struct ListenRequest {
     Origin at;
 };
 
-// Reads the arguments of `listen`; problems are reported.
-void read_listen(Loader& loader, const Node& node, ListenRequest& request);
+// Reads the arguments of `listen`, and adds what it asks for: several for a range of ports. Problems are
+// reported.
+void read_listen(Loader& loader, const Node& node, Server& server, std::vector<ListenRequest>& into);
 
 // "*:80", or "*:8000" when not started by root: what a server without `listen` gets.
 Address default_address();

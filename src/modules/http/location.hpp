@@ -11,6 +11,7 @@
 #include "core/text/prefix_map.hpp"
 #include "core/text/string_map.hpp"
 #include "event/async/async.hpp"
+#include "modules/http/protocol/method.hpp"
 #include "modules/http/verdict.hpp"
 #include "modules/shared/pattern.hpp"
 
@@ -64,6 +65,7 @@ class Locations {
 };
 
 struct Location {
+    // condition: an `if` or a limit_except, which answers as the location around it unless it says otherwise.
     enum class Kind : std::uint8_t { root, prefix, prefix_final, exact, regex, named, condition };
 
     ConfSet settings{Level::location};
@@ -74,10 +76,17 @@ struct Location {
     // Gives it a handler of its own.
     void answer_with(const ContentHandler& handler) noexcept;
     Locations inner;                  // by URI
-    std::vector<Location*> children;  // all blocks inside this one, also those that no URI leads to (`if`)
+    std::vector<Location*> children;  // all blocks inside this one, also those that no URI leads to
     Location* outer = nullptr;
     Origin at;
     bool internal_only = false;
+    // limit_except: a set of Methods, and the block for all others.
+    std::uint32_t named_methods = 0;
+    const Location* other_methods = nullptr;
+    const Location& for_method(Method method) const noexcept {
+        const bool named = (named_methods & static_cast<std::uint32_t>(method)) != 0;
+        return other_methods == nullptr || named ? *this : *other_methods;
+    }
 };
 
 }  // namespace berth::http

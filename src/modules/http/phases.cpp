@@ -115,7 +115,7 @@ Verdict PhaseEngine::find_config(Request& request) {
         return redirect_to(request, 301, with_args(request, folder->name));
     }
     const Location* found = server.root.inner.find(request, request.uri());
-    request.enter_location(found != nullptr ? *found : server.root);
+    request.enter_location((found != nullptr ? *found : server.root).for_method(request.method()));
     if (request.location().internal_only && !request.is_internal()) return Verdict::reply(404);
     const std::uint64_t limit = *request.conf<LocationConf>().client_max_body_size;
     // An error page is made although the body is refused; nobody reads the body then.

@@ -173,7 +173,7 @@ bool Request::jump(const Location& named) {
     internal_ = true;
     uri_changed_ = false;
     access_refusal_ = 0;
-    enter_location(named);
+    enter_location(named.for_method(method_));
     phase_ = static_cast<std::uint8_t>(Phase::rewrite);
     handler_ = 0;
     return true;

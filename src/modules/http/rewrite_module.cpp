@@ -29,14 +29,14 @@ struct LocationRewrites {
 
 // --- reading
 
-// The program of the server or location around the directive; `if` blocks add to that of the block they stand
-// in.
+// The program of the server, location or limit_except around the directive; `if` blocks add to that of the
+// block they stand in.
 Program& current_program(Loader& loader) {
     for (Block* block = &loader.block();; block = block->outer) {
         if (block->context == in_server) {
             return block->at(Level::server)->own<ServerRewrites>(loader.arena()).program;
         }
-        if (block->context != in_location) continue;
+        if (block->context != in_location && block->context != in_limit_except) continue;
         auto& rewrites = block->at(Level::location)->own<LocationRewrites>(loader.arena());
         rewrites.owner = block->at(Level::location);
         return rewrites.program;
@@ -184,8 +184,9 @@ constexpr Context in_rewrite = in_server | in_location | in_server_if | in_locat
 
 // A directive that adds a step: it has no struct of its own.
 template <auto Take>
-constexpr Directive step(std::string_view name, Arity arity, std::string_view usage, std::string_view help) {
-    return rows::repeatable(rows::statement<Take>(name, in_rewrite, arity, usage, help, Kind::value));
+constexpr Directive step(std::string_view name, Arity arity, std::string_view usage, std::string_view help,
+                         Context where = in_rewrite) {
+    return rows::repeatable(rows::statement<Take>(name, where, arity, usage, help, Kind::value));
 }
 
 constexpr Directive if_block(Context where, Context opens) {
@@ -200,7 +201,8 @@ constexpr Directive directives[] = {
     step<take_return>(
         "return", {1, 2}, "STATUS [TEXT] | STATUS URL | URL",
         "Ends the request with this status, and a text or, for 301, 302, 303, 307 and 308, a URL to go "
-        "to. 444 closes the connection without an answer."),
+        "to. 444 closes the connection without an answer.",
+        in_rewrite | in_limit_except),
     step<take_rewrite>(
         "rewrite", {2, 3}, "REGEX REPLACEMENT [last | break | redirect | permanent]",
         "Replaces the URI where the regular expression matches it, or redirects. Arguments are "

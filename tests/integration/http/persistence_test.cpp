@@ -1,6 +1,8 @@
 // Connections that carry several requests, and what decides whether they go on.
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -144,6 +146,56 @@ TEST(Persistence, SmallWorkerConnectionsEvictTheLongestIdle) {
     EXPECT_FALSE(clients.back().is_closed());
     ASSERT_TRUE(clients.back().get("/"));
     EXPECT_EQ(clients.back().read_response().status, 200);
+}
+
+// keepalive_min_timeout: nobody takes such a connection's place, but its own deadline still ends it.
+TEST(Persistence, ProtectedConnectionsAreNotEvicted) {
+    Server server("worker_processes 1; events { worker_connections 8; } " +
+                  http(R"(location / { return 200 ok; }
+        location /kept { keepalive_min_timeout 1h; keepalive_timeout 2h; return 200 ok; }
+        location /short { keepalive_min_timeout 10ms; keepalive_timeout 20ms; return 200 ok; })"));
+    Client kept(server.port());
+    ASSERT_TRUE(kept.get("/kept"));
+    ASSERT_EQ(kept.read_response().status, 200);
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.emplace_back(server.port());
+        ASSERT_TRUE(clients.back().get("/"));
+        ASSERT_EQ(clients.back().read_response().status, 200) << i;
+    }
+    EXPECT_TRUE(clients.front().wait_closed());
+    EXPECT_FALSE(kept.is_closed());
+    ASSERT_TRUE(kept.get("/short"));
+    EXPECT_EQ(kept.read_response().status, 200);
+    EXPECT_TRUE(kept.wait_closed());
+}
+
+TEST(Persistence, ProtectedConnectionsOutliveTheEndOfTheServer) {
+    Server server("worker_processes 1; " + http(R"(location / { return 200 ok; }
+        location /kept { keepalive_min_timeout 1h; keepalive_timeout 2h; return 200 ok; })"));
+    Client idle(server.port());
+    Client kept(server.port());
+    ASSERT_TRUE(idle.get("/") && kept.get("/kept"));
+    ASSERT_EQ(idle.read_response().status, 200);
+    ASSERT_EQ(kept.read_response().status, 200);
+    server.signal(SIGQUIT);
+    EXPECT_TRUE(idle.wait_closed());
+    ASSERT_TRUE(kept.get("/kept"));
+    const Response last = kept.read_response();
+    EXPECT_EQ(last.status, 200);
+    EXPECT_TRUE(last.says_close());
+    EXPECT_EQ(server.wait_exit(), 0);
+}
+
+TEST(Persistence, AfterItsProtectionAConnectionEndsWithTheServer) {
+    Server server("worker_processes 1; worker_idle_drain 1h; " + http(R"(location / {
+        keepalive_min_timeout 300ms; keepalive_timeout 2h; return 200 ok; })"));
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/"));
+    ASSERT_EQ(client.read_response().status, 200);
+    server.signal(SIGQUIT);
+    EXPECT_TRUE(client.wait_closed());
+    EXPECT_EQ(server.wait_exit(), 0);
 }
 
 // Connections that have not asked yet are not idle: the next one waits until one of them has gone.

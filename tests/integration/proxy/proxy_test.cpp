@@ -152,6 +152,23 @@ TEST(Proxy, InterimAnswersGoBeforeTheAnswer) {
     EXPECT_EQ(client.read_response().body, "final");
 }
 
+TEST(Proxy, EarlyHintsArePassedOnACondition) {
+    Backend backend([](BackendConnection& connection, const BackendRequest&) {
+        connection.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n");
+        connection.send(answer("final"));
+    });
+    const std::string pass = "proxy_pass http://127.0.0.1:" + std::to_string(backend.port()) + ";";
+    Server server(config(backend, {}, "location /some { early_hints $arg_a $arg_b; " + pass + " }"));
+    for (const auto& [path, hinted] : {std::pair("/some", false), std::pair("/some?a=0&b=", false),
+                                       std::pair("/some?a=0&b=yes", true), std::pair("/", true)}) {
+        Client client(server.port());
+        client.get(path);
+        if (hinted) EXPECT_EQ(client.read_response().status, 103) << path;
+        EXPECT_EQ(client.read_response().status, 102) << path << ": other interim answers are no hints";
+        EXPECT_EQ(client.read_response().body, "final") << path;
+    }
+}
+
 TEST(Proxy, TheBackendSendsTheRequestElsewhere) {
     Backend backend([](BackendConnection& connection, const BackendRequest&) {
         connection.send(

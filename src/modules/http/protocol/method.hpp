@@ -7,7 +7,7 @@
 namespace berth::http {
 
 // Bits, so that a set of methods (limit_except, proxy_cache_methods) is one integer.
-enum class Method : std::uint16_t {
+enum class Method : std::uint32_t {
     other = 1 << 0,
     get = 1 << 1,
     head = 1 << 2,
@@ -24,9 +24,10 @@ enum class Method : std::uint16_t {
     propfind = 1 << 13,
     proppatch = 1 << 14,
     lock = 1 << 15,
+    unlock = 1 << 16,
 };
 
-// Methods are case-sensitive (RFC 9110 9.1). Unknown ones, UNLOCK among them, are Method::other.
+// Methods are case-sensitive (RFC 9110 9.1). Unknown ones are Method::other.
 constexpr Method method_of(std::string_view text) noexcept {
     switch (text.size()) {
         case 3: return text == "GET" ? Method::get : text == "PUT" ? Method::put : Method::other;
@@ -40,7 +41,7 @@ constexpr Method method_of(std::string_view text) noexcept {
             if (text == "PATCH") return Method::patch;
             if (text == "TRACE") return Method::trace;
             return text == "MKCOL" ? Method::mkcol : Method::other;
-        case 6: return text == "DELETE" ? Method::del : Method::other;
+        case 6: return text == "DELETE" ? Method::del : text == "UNLOCK" ? Method::unlock : Method::other;
         case 7:
             return text == "OPTIONS" ? Method::options : text == "CONNECT" ? Method::connect : Method::other;
         case 8: return text == "PROPFIND" ? Method::propfind : Method::other;

@@ -2,6 +2,7 @@
 #include "modules/http/rewrite/condition.hpp"
 
 #include "core/config/loader.hpp"
+#include "core/value/truth.hpp"
 
 namespace berth::http {
 
@@ -94,7 +95,7 @@ std::optional<Condition> Condition::parse(Loader& loader, const Node& node) {
 bool Condition::holds(VariableHost& host) const {
     const std::string_view text = subject.eval(host);
     switch (kind) {
-        case Kind::truthy: return !text.empty() && text != "0";
+        case Kind::truthy: return is_true(text);
         case Kind::equal: return (text == operand.eval(host)) != negated;
         case Kind::match: return pattern->match(host, text) != negated;
         default: return false;

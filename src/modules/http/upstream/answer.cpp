@@ -5,7 +5,9 @@
 #include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
 #include "core/time/http_date.hpp"
+#include "core/value/truth.hpp"
 #include "event/process/worker.hpp"
+#include "modules/http/core_conf.hpp"
 #include "modules/http/expires.hpp"
 #include "modules/http/protocol/response_head.hpp"
 #include "modules/http/protocol/status.hpp"
@@ -22,6 +24,7 @@ namespace {
 constexpr unsigned kMostInterims = 100;
 constexpr int kFirstInterceptable = 300;
 constexpr int kContinue = 100;
+constexpr int kEarlyHints = 103;
 constexpr int kBadGateway = 502;
 
 std::uint32_t ignore_bit(KnownHeader id) noexcept {
@@ -33,6 +36,13 @@ std::uint32_t ignore_bit(KnownHeader id) noexcept {
         case KnownHeader::x_accel_charset: return ignore_accel_charset;
         default: return 0;
     }
+}
+
+bool wants_early_hints(Request& request) {
+    const std::vector<Value>& conditions = *request.conf<LocationConf>().early_hints;
+    return conditions.empty() || std::ranges::any_of(conditions, [&](const Value& condition) {
+               return is_true(condition.eval(request));
+           });
 }
 
 }  // namespace
@@ -109,6 +119,7 @@ bool UpstreamExchange::pass_interim(Request& request) {
     if (++interims_ > kMostInterims) return false;
     const AnswerHead& head = protocol_.head();
     if (head.status == kContinue || request.minor_version() == 0) return true;
+    if (head.status == kEarlyHints && !wants_early_hints(request)) return true;
     HeadWriter lines(request.arena());
     for (const HeaderField& field : *head.fields) {
         const std::string_view name = field.name.in(head.bytes);

@@ -27,7 +27,8 @@ constexpr Directive directives[] = {
                          "narrowest network it is in, else "
                          "default. `ranges` as the first line makes keys FIRST-LAST; `proxy NETWORK` trusts "
                          "X-Forwarded-For from "
-                         "there, `proxy_recursive` all the way; `delete NETWORK` takes one out again."),
+                         "there, `proxy_recursive` all the way; `delete NETWORK` takes one out again, "
+                         "`volatile` looks it up whenever it is asked for."),
 };
 
 }  // namespace

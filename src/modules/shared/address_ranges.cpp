@@ -48,6 +48,11 @@ bool AddressRanges::remove(const Cidr& network) {
     return table_of(network.family()).ranges.erase(range_of(network)) > 0;
 }
 
+bool AddressRanges::remove(const Address& first, const Address& last) {
+    const Range range{key_of(first.bytes()), key_of(last.bytes())};
+    return table_of(first.family()).ranges.erase(range) > 0;
+}
+
 void AddressRanges::emit(Table& table, const Key& first, Value value) {
     if (!table.starts.empty() && table.starts.back().first == first) {
         table.starts.back().value = value;

@@ -24,8 +24,9 @@ class AddressRanges {
     Added add(const Cidr& network, Value value);
     // Both ends included and of one family, first <= last.
     Added add(const Address& first, const Address& last, Value value);
-    // Takes a network out again; false when it is not there.
+    // Take a network or a range out again; false when it is not there with just these ends.
     bool remove(const Cidr& network);
+    bool remove(const Address& first, const Address& last);
 
     // Ranges may lie inside one another, but not overlap in part: then two that do are returned, as the
     // values they were added with.

@@ -36,7 +36,7 @@ void Geo::read(Loader& loader, const Node& node, const Source& source) {
         [](VariableHost& host, std::uintptr_t data) {
             return reinterpret_cast<const Geo*>(data)->value_for(host);
         },
-        reinterpret_cast<std::uintptr_t>(&geo));
+        reinterpret_cast<std::uintptr_t>(&geo), geo.volatile_ ? Caching::never : Caching::once);
 }
 
 AddressRanges::Value Geo::index_of(std::string_view value) {
@@ -54,6 +54,7 @@ bool Geo::read_parameter(Loader& loader, const Node& entry) {
             return ranges_mode_ = true;
         }
         if (entry.name == "proxy_recursive") return proxy_recursive_ = true;
+        if (entry.name == "volatile") return volatile_ = true;
     }
     if (entry.args.size() != 1) {
         loader.error(entry.at, "an entry of geo is a network and a value");
@@ -61,16 +62,53 @@ bool Geo::read_parameter(Loader& loader, const Node& entry) {
     }
     const std::string& argument = entry.args[0].text;
     if (entry.name == "default") return default_ = argument, true;
-    if (entry.name != "proxy" && entry.name != "delete") return false;
+    if (entry.name == "delete") return read_delete(loader, entry), true;
+    if (entry.name != "proxy") return false;
     Result<Cidr> network = Cidr::parse(argument);
-    if (!network) {
-        loader.error(entry.args[0].at, network.error().message);
-    } else if (entry.name == "proxy") {
-        proxies_.push_back(*network);
-    } else if (!ranges_.remove(*network)) {
-        loader.warning(entry.at, "no network \"" + argument + "\" to delete");
-    }
+    if (!network) return loader.error(entry.args[0].at, network.error().message), true;
+    proxies_.push_back(*network);
     return true;
+}
+
+namespace {
+
+struct Ends {
+    Address first;
+    Address last;
+};
+
+// FIRST-LAST; an invalid one is reported.
+std::optional<Ends> read_ends(Loader& loader, std::string_view text, const Origin& at) {
+    const std::size_t dash = text.find('-');
+    Result<Address> first = Address::parse_ip(text.substr(0, dash));
+    Result<Address> last = Error("no end");
+    if (dash != text.npos) last = Address::parse_ip(text.substr(dash + 1));
+    if (!first || !last || first->family() != last->family() || first->bytes() > last->bytes()) {
+        loader.error(at, "invalid range \"" + std::string(text) + "\"", "as in 10.0.0.1-10.0.0.255");
+        return std::nullopt;
+    }
+    return Ends{*std::move(first), *std::move(last)};
+}
+
+}  // namespace
+
+// What is deleted is written as it was added.
+void Geo::read_delete(Loader& loader, const Node& entry) {
+    const Word& word = entry.args[0];
+    bool found = false;
+    if (ranges_mode_) {
+        const auto ends = read_ends(loader, word.text, word.at);
+        if (!ends) return;
+        found = ranges_.remove(ends->first, ends->last);
+    } else {
+        Result<Cidr> network = Cidr::parse(word.text);
+        if (!network) return loader.error(word.at, network.error().message);
+        found = ranges_.remove(*network);
+    }
+    if (!found) {
+        loader.warning(entry.at, "no network \"" + word.text + "\" to delete",
+                       "it must stand above, with the same ends");
+    }
 }
 
 void Geo::note(Loader& loader, const Node& entry, AddressRanges::Added added, std::string_view value) {
@@ -92,14 +130,8 @@ void Geo::read_network(Loader& loader, const Node& entry) {
 
 void Geo::read_range(Loader& loader, const Node& entry) {
     const std::string& value = entry.args[0].text;
-    const std::size_t dash = entry.name.find('-');
-    Result<Address> first = Address::parse_ip(std::string_view(entry.name).substr(0, dash));
-    Result<Address> last = Error("no end");
-    if (dash != std::string::npos) last = Address::parse_ip(std::string_view(entry.name).substr(dash + 1));
-    if (!first || !last || first->family() != last->family() || first->bytes() > last->bytes()) {
-        return loader.error(entry.at, "invalid range \"" + entry.name + "\"", "as in 10.0.0.1-10.0.0.255");
-    }
-    note(loader, entry, ranges_.add(*first, *last, index_of(value)), value);
+    const auto ends = read_ends(loader, entry.name, entry.at);
+    if (ends) note(loader, entry, ranges_.add(ends->first, ends->last, index_of(value)), value);
 }
 
 bool Geo::is_proxy(const Address& address) const noexcept {

@@ -34,6 +34,7 @@ class Geo {
     bool read_parameter(Loader& loader, const Node& entry);
     void read_network(Loader& loader, const Node& entry);
     void read_range(Loader& loader, const Node& entry);
+    void read_delete(Loader& loader, const Node& entry);
     void note(Loader& loader, const Node& entry, AddressRanges::Added added, std::string_view value);
     AddressRanges::Value index_of(std::string_view value);
     Address address_of(VariableHost& host) const;
@@ -48,6 +49,7 @@ class Geo {
     std::vector<Cidr> proxies_;
     bool proxy_recursive_ = false;
     bool ranges_mode_ = false;
+    bool volatile_ = false;
 };
 
 }  // namespace berth

@@ -97,6 +97,29 @@ TEST_F(GeoTest, DeletedNetworksAreGone) {
     EXPECT_EQ(look_up("10.1.0.1"), "ten");
 }
 
+TEST_F(GeoTest, DeletedRangesAreGone) {
+    ASSERT_TRUE(
+        protocol_.read("geo $result { ranges; default none; 10.0.0.0-10.0.0.255 wide; 10.0.0.5-10.0.0.6 in; "
+                       "delete 10.0.0.5-10.0.0.6; }"));
+    EXPECT_EQ(look_up("10.0.0.5"), "wide");
+}
+
+TEST_F(GeoTest, WhatIsDeletedIsWrittenAsItWasAdded) {
+    for (const char* wrong :
+         {"ranges; 10.0.0.0-10.0.0.255 a; delete 10.0.0.0/24;", "10.0.0.0/24 a; delete 10.0.0.0-10.0.0.255;",
+          "10.0.0.0/24 a; ranges;", "ranges; 10.0.0.9-10.0.0.1 a;", "ranges; 10.0.0.1-::9 a;"}) {
+        test::TestProtocol protocol(kRows);
+        EXPECT_FALSE(protocol.read("geo $result { " + std::string(wrong) + " }")) << wrong;
+    }
+    ASSERT_TRUE(protocol_.read("geo $result { 10.0.0.0/24 a; delete 10.0.0.0/23; }"));
+    EXPECT_EQ(protocol_.messages(), "no network \"10.0.0.0/23\" to delete\n");
+}
+
+TEST_F(GeoTest, VolatileIsNoNetwork) {
+    ASSERT_TRUE(protocol_.read("geo $result { volatile; default none; 10.0.0.0/8 ten; }"));
+    EXPECT_EQ(look_up("10.0.0.1"), "ten");
+}
+
 TEST_F(GeoTest, WrongNetworksAreReported) { EXPECT_FALSE(protocol_.read("geo $result { 10.0.0.0/99 x; }")); }
 
 // Random networks against the definition: the longest prefix that contains the address.

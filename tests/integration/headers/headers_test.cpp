@@ -87,5 +87,20 @@ TEST(Charset, IsNamedForTexts) {
     EXPECT_EQ(type("/own"), "text/plain; charset=koi8-r");
 }
 
+TEST(Charset, TypesSayWhichTextsHaveOne) {
+    Server server(http(R"(charset utf-8; charset_types application/json Text/CSS;
+        location /json { default_type application/json; return 200 x; }
+        location /css { default_type text/css; return 200 x; }
+        location /html { default_type text/html; return 200 x; }
+        location /plain { default_type text/plain; return 200 x; }
+        location /all { charset_types *; default_type image/svg+xml; return 200 x; })"));
+    auto type = [&](std::string_view path) { return fetch(server.port(), path).header("Content-Type"); };
+    EXPECT_EQ(type("/json"), "application/json; charset=utf-8");
+    EXPECT_EQ(type("/css"), "text/css; charset=utf-8");
+    EXPECT_EQ(type("/html"), "text/html; charset=utf-8") << "always";
+    EXPECT_EQ(type("/plain"), "text/plain");
+    EXPECT_EQ(type("/all"), "image/svg+xml; charset=utf-8");
+}
+
 }  // namespace
 }  // namespace berth::test

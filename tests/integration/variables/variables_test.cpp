@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <regex>
 
+#include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -123,6 +126,59 @@ TEST(Variables, OfTheResponseAreThereForTheLog) {
     EXPECT_EQ(client.read_response().status, 200);
     const std::string expected = "200 5 yes t/t 5 OK " + std::to_string(request.size()) + " keep-alive -\n";
     EXPECT_TRUE(eventually([&] { return server.folder().read("a.log") == expected; }))
+        << server.folder().read("a.log");
+}
+
+TEST(Variables, OfTheKernelsTcp) {
+    Server server(showing("$tcpinfo_rtt|$tcpinfo_rttvar|$tcpinfo_snd_cwnd|$tcpinfo_rcv_space",
+                          "server { listen unix:{dir}/s.sock; return 200 \"$tcpinfo_rtt|\"; }"));
+    const std::string body = fetch(server.port(), "/").body;
+    EXPECT_TRUE(std::regex_match(body, std::regex("\\d+\\|\\d+\\|[1-9]\\d*\\|[1-9]\\d*"))) << body;
+    Client local = Client::unix_socket(server.folder() / "s.sock");
+    ASSERT_TRUE(local.get("/"));
+    EXPECT_EQ(local.read_response().body, "|") << "there is no TCP";
+}
+
+TEST(Variables, OfTheBodysFile) {
+    std::string seen;
+    Backend backend([&seen](BackendConnection& connection, const BackendRequest& request) {
+        std::ifstream file(request.header("X-File"));
+        seen.assign(std::istreambuf_iterator<char>(file), {});
+        connection.send(answer(request.header("X-File"), "X-Body: " + request.body + "\r\n"));
+    });
+    Server server(
+        "http { log_format f $request_body_file; access_log a.log f; "
+        "server { listen 127.0.0.1:{port}; proxy_set_header X-File $request_body_file; "
+        "proxy_set_body \"\"; location /kept { client_body_in_file_only on; " +
+        std::string("proxy_pass http://127.0.0.1:") + std::to_string(backend.port()) +
+        "; } location /removed { client_body_in_file_only clean; proxy_pass http://127.0.0.1:" +
+        std::to_string(backend.port()) +
+        "; } location /memory { proxy_pass http://127.0.0.1:" + std::to_string(backend.port()) + "; } } }");
+    std::string logged;
+    for (const auto& [path, kept] : {std::pair("/kept", true), std::pair("/removed", false)}) {
+        Client client(server.port());
+        client.send(std::string("POST ") + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+        const std::string file = client.read_response().body;
+        EXPECT_TRUE(file.starts_with(server.folder() / "client_body_temp/")) << file;
+        EXPECT_EQ(seen, "body") << "the backend reads the file itself";
+        EXPECT_TRUE(eventually([&] { return std::filesystem::exists(file) == kept; })) << file;
+        logged += file + "\n";
+    }
+    Client client(server.port());
+    client.send("POST /memory HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    EXPECT_EQ(client.read_response().body, "");
+    logged += "-\n";
+    EXPECT_TRUE(eventually([&] { return server.folder().read("a.log") == logged; }))
+        << server.folder().read("a.log");
+}
+
+TEST(Variables, OfTheTrailers) {
+    Server server(R"(http { log_format f "$sent_trailer_x_end|$sent_trailer_x_none"; access_log a.log f;
+        server { listen 127.0.0.1:{port}; location / { add_trailer X-End "$uri done"; return 200 x; } } })");
+    Client client(server.port());
+    ASSERT_TRUE(client.get("/a", "TE: trailers\r\nConnection: TE\r\n"));
+    EXPECT_EQ(client.read_response().status, 200);
+    EXPECT_TRUE(eventually([&] { return server.folder().read("a.log") == "/a done|-\n"; }))
         << server.folder().read("a.log");
 }
 

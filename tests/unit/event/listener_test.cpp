@@ -76,9 +76,42 @@ TEST_F(ListenerTest, AppliesItsOptions) {
     EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 77);
     EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 7);
     EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_FASTOPEN), 16);
 
     Listener twin(listener.address(), options);
     EXPECT_TRUE(twin.bind_and_listen().ok()) << "reuseport shares the address";
+}
+
+// How many connections may wait for accept(2): of a listening socket, tcp(7) says it in a field that
+// otherwise counts segments.
+unsigned backlog_of(int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return info.tcpi_sacked;
+}
+
+TEST_F(ListenerTest, TheBacklogCanBeChangedWhileItListens) {
+    ListenOptions options;
+    options.backlog = 7;
+    Listener listener(address("127.0.0.1:0"), options);
+    ASSERT_TRUE(listener.bind_and_listen().ok());
+    EXPECT_EQ(backlog_of(listener.fd()), 7U);
+    options.backlog = 9;
+    ASSERT_TRUE(listener.change_options(options).ok());
+    EXPECT_EQ(backlog_of(listener.fd()), 9U);
+}
+
+TEST_F(ListenerTest, Ipv6OnlyKeepsIpv4ForOthers) {
+    for (const bool only : {true, false}) {
+        ListenOptions options;
+        options.ipv6_only = only;
+        Listener listener(address("[::]:0"), options);
+        const Result<void> bound = listener.bind_and_listen();
+        if (!bound) GTEST_SKIP() << "a machine without IPv6: " << bound.error().message;
+        EXPECT_EQ(option(listener.fd(), IPPROTO_IPV6, IPV6_V6ONLY), only ? 1 : 0);
+        EXPECT_EQ(connects(Address::ipv4(INADDR_LOOPBACK, listener.address().port())), !only);
+    }
 }
 
 bool kernel_has_mptcp() {

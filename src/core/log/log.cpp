@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "core/log/log_file.hpp"
+#include "core/log/syslog_watch.hpp"
 #include "core/text/escape.hpp"
 #include "core/time/clock.hpp"
 
@@ -23,6 +24,7 @@ struct Log::Sink {
     FileDescriptor file;
     const FileDescriptor* borrowed = nullptr;  // somebody else's file, who also reopens it
     std::unique_ptr<SyslogSocket> syslog;
+    SyslogWatch watch;                // of the syslog
     std::atomic<bool> regular{true};  // a write to a regular file does not wait for a reader
     std::atomic<std::uint64_t> stuck_until{
         0};  // until then (monotonic_ms) nobody waits for this reader again
@@ -38,6 +40,8 @@ struct Log::Sink {
         regular = ::fstat(descriptor(), &status) == 0 && S_ISREG(status.st_mode);
     }
     bool write(std::string_view line) noexcept;
+    // Writes the line; false when it is lost. `news` gets what there is to say about the target itself.
+    bool take(LogLevel level, std::string_view text, const LogContext* context, std::string& news) noexcept;
 };
 
 namespace {
@@ -241,26 +245,48 @@ void Log::write(LogLevel level, std::string_view text, const LogContext* context
     if (!fold(level, text)) emit(level, text, context);
 }
 
+bool Log::Sink::take(LogLevel level, std::string_view text, const LogContext* context,
+                     std::string& news) noexcept {
+    std::string line;
+    if (target.json) {
+        json_line(line, level, text, context);
+        line += syslog ? "}" : "}\n";
+    } else {
+        text_line(line, level, text, context, !syslog);
+        finish(line, syslog ? "" : "\n");
+    }
+    if (!syslog) return write(line);
+    // Syslog has nginx's levels, counted from 0.
+    const bool sent = syslog->send(line, static_cast<int>(level) - 1);
+    news += watch.note("error_log", target.syslog, sent ? 0 : errno);
+    return sent;
+}
+
 void Log::emit(LogLevel level, std::string_view text, const LogContext* context) noexcept {
     wall_clock().update();
-    std::string line;
+    std::string news;
     const bool everywhere = context != nullptr && context->logs_everything();
     for (const auto& sink : sinks_) {
         if (level > sink->target.level && !everywhere) continue;
-        line.clear();
-        const bool syslog = sink->syslog != nullptr;
-        if (sink->target.json) {
-            json_line(line, level, text, context);
-            line += syslog ? "}" : "}\n";
-        } else {
-            text_line(line, level, text, context, !syslog);
-            finish(line, syslog ? "" : "\n");
-        }
-        // Syslog has nginx's levels, counted from 0.
-        const bool written =
-            syslog ? sink->syslog->send(line, static_cast<int>(level) - 1) : sink->write(line);
-        if (!written) lost_.fetch_add(1, std::memory_order_relaxed);
+        if (!sink->take(level, text, context, news)) lost_.fetch_add(1, std::memory_order_relaxed);
     }
+    if (!news.empty()) tell(news);
+}
+
+// To all that can hear it; to standard error when there is nobody.
+void Log::tell(const std::string& news) noexcept {
+    constexpr LogLevel level = LogLevel::crit;
+    bool heard = false;
+    std::string ignored;
+    for (const auto& sink : sinks_) {
+        if (level > sink->target.level || sink->watch.down()) continue;
+        heard |= sink->take(level, news, nullptr, ignored);
+    }
+    if (heard) return;
+    Sink standard_error;
+    standard_error.target.kind = LogTarget::Kind::standard_error;
+    standard_error.look();
+    standard_error.take(level, news, nullptr, ignored);
 }
 
 bool Log::fold(LogLevel level, std::string_view text) noexcept {

@@ -72,7 +72,7 @@ struct LogTarget {
 // Lines go out whole, one write each, unbuffered: "2026/11/21 03:18:34 [notice] PID#TID: *CONN text". At most
 // kMaxLine bytes; longer ones are cut and end in "...". Control characters in a text are written as \xXX. A
 // line that could not be written (disk full, pipe full for more than 50 ms, syslog gone) is dropped and
-// counted.
+// counted. That a syslog is gone, or back, is said once.
 //
 // The same text at the same level more than kRepeats times within a second is not written again; at the end
 // of that second one line says how often it was: "… repeated 41 times". Connection and context do not count
@@ -177,6 +177,7 @@ class Log {
     bool fold(LogLevel level, std::string_view text) noexcept;
     void report_repeats(std::int64_t second) noexcept;
     void emit(LogLevel level, std::string_view text, const LogContext* context) noexcept;
+    void tell(const std::string& news) noexcept;
 
     std::vector<std::unique_ptr<Sink>> sinks_;
     LogLevel level_ = LogLevel{0};

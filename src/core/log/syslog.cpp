@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "core/text/ascii.hpp"
@@ -95,7 +96,7 @@ bool SyslogSocket::connect() noexcept {
 }
 
 bool SyslogSocket::send(std::string_view text, int severity) noexcept {
-    if (!socket_) return false;
+    if (!socket_) return errno = EBADF, false;
     const unsigned level = severity < 0 ? target_.severity : static_cast<unsigned>(severity);
     std::string packet = "<" + std::to_string(target_.facility * 8 + level) + ">";
     packet += wall_clock().syslog_time();

@@ -33,8 +33,8 @@ class SyslogSocket {
 
     // Makes the socket; called once. A server that is not there (yet) is no error: every message tries again.
     Result<void> open();
-    // False before open(). "<PRI>Nov 21 03:18:34 host tag: text". `severity` overrides the target's when it
-    // is not negative.
+    // "<PRI>Nov 21 03:18:34 host tag: text". `severity` overrides the target's when it is not negative.
+    // False when the message is lost, as every one is before open(): errno says why.
     bool send(std::string_view text, int severity = -1) noexcept;
     const SyslogTarget& target() const noexcept { return target_; }
 

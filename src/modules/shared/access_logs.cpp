@@ -4,6 +4,7 @@
 #include "core/config/loader.hpp"
 #include "core/cycle.hpp"
 #include "core/text/number.hpp"
+#include "core/value/truth.hpp"
 #include "event/process/worker.hpp"
 
 namespace berth {
@@ -170,27 +171,37 @@ void AccessLogFiles::check_formats(Loader& loader) {
 }
 
 AccessLogWriters::AccessLogWriters(Worker& worker, const AccessLogFiles& files)
-    : lost_(worker.loop(), worker.log()), paths_(worker.loop(), *worker.thread_pool(), worker.log(), lost_) {
+    : log_(worker.log()),
+      lost_(worker.loop(), worker.log()),
+      paths_(worker.loop(), *worker.thread_pool(), worker.log(), lost_) {
     for (const AccessLogFiles::File& file : files.files()) {
         files_.emplace_back(worker.loop(), *file.file, file.buffering, lost_);
     }
     for (const SyslogTarget& target : files.syslogs()) {
-        if (Result<void> opened = syslogs_.emplace_back(target).open(); !opened) {
+        if (Result<void> opened = syslogs_.emplace_back(target).socket.open(); !opened) {
             worker.log().error("{}", opened.error().message);
         }
     }
 }
 
+void AccessLogWriters::send(Syslog& syslog) {
+    const SyslogTarget& target = syslog.socket.target();
+    const int error = syslog.socket.send(line_) ? 0 : errno;
+    if (syslog_is_busy(error)) return lost_.add("syslog:server=" + target.server.to_text(), error);
+    if (error != 0) lost_.add_untold();
+    if (const std::string news = syslog.watch.note("access_log", target, error); !news.empty())
+        log_.crit("{}", news);
+}
+
 void AccessLogWriters::write(VariableHost& host, const AccessLogList& logs, const LogPathCache& cache) {
     for (const AccessLog& log : logs) {
         if (log.conditional) {
-            const std::string_view condition = log.condition.eval(host);
-            if (condition.empty() || condition == "0") continue;
+            if (!is_true(log.condition.eval(host))) continue;
         }
         line_.clear();
         log.format->format.write(host, line_);
         if (log.kind == AccessLog::Kind::syslog) {
-            if (!syslogs_[log.index].send(line_)) lost_.add("syslog", EAGAIN);
+            send(syslogs_[log.index]);
             continue;
         }
         line_ += '\n';

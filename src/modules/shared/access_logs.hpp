@@ -11,6 +11,7 @@
 #include "core/config/setting.hpp"
 #include "core/config/tree.hpp"
 #include "core/log/syslog.hpp"
+#include "core/log/syslog_watch.hpp"
 #include "core/value/value.hpp"
 #include "modules/shared/log_format.hpp"
 #include "modules/shared/log_paths.hpp"
@@ -87,10 +88,18 @@ class AccessLogWriters {
     std::uint64_t lost() const noexcept { return lost_.count(); }
 
  private:
+    struct Syslog {
+        explicit Syslog(const SyslogTarget& target) : socket(target) {}
+        SyslogSocket socket;
+        SyslogWatch watch;
+    };
+    void send(Syslog& syslog);
+
+    Log& log_;
     LostLines lost_;
     LogPaths paths_;
     std::deque<LogWriter> files_;
-    std::deque<SyslogSocket> syslogs_;
+    std::deque<Syslog> syslogs_;
     std::string line_;
 };
 

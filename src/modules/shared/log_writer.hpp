@@ -28,6 +28,8 @@ class LostLines {
 
     // One or more lines for `path` were lost because of this errno.
     void add(std::string_view path, int error_number) noexcept;
+    // One more, of which somebody else tells.
+    void add_untold() noexcept { ++count_; }
     std::uint64_t count() const noexcept { return count_; }
 
  private:

@@ -237,6 +237,17 @@ TEST(AccessLog, AFullPipeStopsNobody) {
     ::close(reader);
 }
 
+TEST(AccessLog, ASyslogThatIsNotThereIsNamedOnce) {
+    Server server("worker_processes 1; " + http("access_log syslog:server=unix:{dir}/none;"));
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
+    const std::string name = "access_log syslog:server=unix:" + (server.folder() / "none") + ": send()";
+    ASSERT_TRUE(server.wait_log(name));
+    fetch(server.port(), "/");
+    EXPECT_EQ(occurrences(server.error_log(), name), 1U) << server.error_log();
+    EXPECT_NE(server.error_log().find("failed (2: No such file or directory); its lines are lost"),
+              std::string::npos);
+}
+
 TEST(AccessLog, SyslogIsSentDatagrams) {
     const TempFolder folder;
     const std::string path = folder / "log";

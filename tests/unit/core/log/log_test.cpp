@@ -274,11 +274,19 @@ TEST(Syslog, SendsOverUdpAndUnixAndComesBack) {
     local.reset();
     std::filesystem::remove(folder / "log.sock");
     log.crit("nobody listens");
-    EXPECT_EQ(log.lost_lines(), 1u);
+    log.crit("still nobody");
+    EXPECT_EQ(log.lost_lines(), 2u);
+    const std::string name = "error_log syslog:server=unix:" + (folder / "log.sock");
+    EXPECT_TRUE(receive(udp.get()).ends_with("nobody listens"));
+    const std::string told = receive(udp.get());
+    EXPECT_NE(told.find(name + ": send() \"unix:" + (folder / "log.sock") + "\" failed (2: "), told.npos)
+        << told;
+    EXPECT_TRUE(receive(udp.get()).ends_with("still nobody")) << "it is said once";
     local = bound_socket(path);
     log.crit("again");
     EXPECT_TRUE(receive(local.get()).ends_with("again"));
-    EXPECT_EQ(log.lost_lines(), 1u);
+    EXPECT_TRUE(receive(local.get()).ends_with(name + " takes lines again; 2 were lost"));
+    EXPECT_EQ(log.lost_lines(), 2u);
 }
 
 }  // namespace

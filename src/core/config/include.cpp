@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <set>
 
 #include "core/config/nginx_syntax.hpp"
 #include "core/config/yaml_syntax.hpp"
@@ -59,6 +60,9 @@ class Reader {
     void text(std::string path, std::string content, Syntax syntax) {
         read(keep(std::move(path), std::move(content), syntax), Place{}, tree_.root.children);
     }
+    // For a tree that nobody will load: names that their block does not have. Of files with errors in their
+    // syntax nothing more is said, nor of what stands in their blocks.
+    void check_names(const std::vector<Node>& nodes, Place place);
 
  private:
     const Source& keep(std::string path, std::string content, Syntax syntax);
@@ -74,6 +78,7 @@ class Reader {
     ConfigTree& tree_;
     Diagnostics& diagnostics_;
     std::size_t included_ = 0;
+    std::set<const Source*> broken_;   // files with errors in their syntax
     std::vector<const Source*> open_;  // files being read, each included by the one before it
 };
 
@@ -99,11 +104,13 @@ const Source* Reader::load(const std::string& path, const Origin& at) {
 
 void Reader::read(const Source& source, Place place, std::vector<Node>& into) {
     std::vector<Node> nodes;
+    const std::size_t before = diagnostics_.errors();
     if (source.syntax == Syntax::yaml) {
         parse_yaml(source, grammar_, place, nodes, diagnostics_);
     } else {
         parse_nginx(source, grammar_, place, nodes, diagnostics_);
     }
+    if (diagnostics_.errors() > before) broken_.insert(&source);
     open_.push_back(&source);
     resolve(nodes, place);
     open_.pop_back();
@@ -171,6 +178,19 @@ std::vector<std::string> Reader::files_of(const Word& pattern) {
     return files;
 }
 
+void Reader::check_names(const std::vector<Node>& nodes, Place place) {
+    if (place.data) return;
+    for (const Node& node : nodes) {
+        if (broken_.contains(node.at.source)) continue;
+        if (const Directive* row = grammar_.find(node.name, place.context)) {
+            check_names(node.children, Grammar::inside(row));
+            continue;
+        }
+        Grammar::Advice advice = grammar_.unknown(node.name, place.context);
+        diagnostics_.error(node.at, std::move(advice.message), std::move(advice.hint));
+    }
+}
+
 std::string Reader::chain(std::string_view last) const {
     std::string text;
     for (const Source* source : open_) text += source->path + " -> ";
@@ -199,7 +219,9 @@ bool read_config(const std::string& path, std::string_view extra, const Grammar&
     tree.root.block = true;
     if (!extra.empty()) reader.text("command line", std::string(extra), Syntax::nginx);
     reader.main_file(path);
-    return !diagnostics.failed();
+    if (!diagnostics.failed()) return true;
+    reader.check_names(tree.root.children, Place{});
+    return false;
 }
 
 bool read_config_text(std::string path, std::string text, Syntax syntax, const Grammar& grammar,
@@ -207,7 +229,9 @@ bool read_config_text(std::string path, std::string text, Syntax syntax, const G
     Reader reader(path, grammar, tree, diagnostics);
     tree.root.block = true;
     reader.text(std::move(path), std::move(text), syntax);
-    return !diagnostics.failed();
+    if (!diagnostics.failed()) return true;
+    reader.check_names(tree.root.children, Place{});
+    return false;
 }
 
 }  // namespace berth

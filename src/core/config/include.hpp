@@ -35,8 +35,8 @@ Syntax syntax_of(std::string_view path);
 
 // Reads the file `path` and all it includes into `tree`, behind the directives of `extra` (`-g`, nginx's
 // syntax). An `include` is relative to the folder of `path`; a pattern without wildcards must exist, one with
-// may match nothing. False when there were errors; `tree` is then incomplete, but its sources are kept alive
-// for the report.
+// may match nothing. False when there were errors, to which those of names in files that could be read are
+// added then; `tree` is incomplete, but its sources are kept alive for the report.
 bool read_config(const std::string& path, std::string_view extra, const Grammar& grammar, ConfigTree& tree,
                  Diagnostics& diagnostics);
 

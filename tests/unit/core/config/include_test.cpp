@@ -84,6 +84,26 @@ TEST_F(Include, ErrorsPointIntoTheIncludedFile) {
     EXPECT_THAT(read_file("nginx.conf").report(), HasSubstr("sub/a.yaml:2:1: error: the key \"root\""));
 }
 
+// A file that cannot be parsed hides what is in it, not what is wrong elsewhere.
+TEST_F(Include, NamesAreCheckedInTheFilesThatCouldBeRead) {
+    file("cluster.yaml", "wroker_processes: 1\nhttp:\n  include: [a.yaml, b.conf, c.conf, none.conf]\n");
+    file("a.yaml", "server: {listen: 80\nroot: /x\n");
+    file("b.conf", "server { listne 80; map $a $b { listne 1; } types { listne 1; } }");
+    file("c.conf", "server { root /x } listen 1;");
+    const std::string report = read_file("cluster.yaml").report();
+    EXPECT_THAT(report, HasSubstr("cluster.yaml:1:1: error: unknown directive \"wroker_processes\""));
+    EXPECT_THAT(report, HasSubstr("a.yaml:"));
+    EXPECT_THAT(report, HasSubstr("b.conf:1:10: error: unknown directive \"listne\" in server"));
+    EXPECT_THAT(report, HasSubstr("\"map\" belongs in http, not in server"));
+    EXPECT_THAT(report, HasSubstr("c.conf:"));
+    EXPECT_THAT(report, HasSubstr("none.conf"));
+    EXPECT_THAT(report, HasSubstr("6 errors"));
+
+    file("nginx.conf", "http { server { listen 80 } include b.conf;");
+    EXPECT_THAT(read_file("nginx.conf").report(), testing::Not(HasSubstr("listne")))
+        << "it is not known where b.conf is included";
+}
+
 TEST_F(Include, LoopsShowTheirChain) {
     file("a.conf", "include b.conf;");
     file("b.conf", "include c.yaml;");

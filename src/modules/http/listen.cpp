@@ -280,7 +280,6 @@ void read_listen(Loader& loader, const Node& node, Server& server, std::vector<L
     ListenRequest request;
     request.server = &server;
     request.at = where.at;
-    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
     Result<Address> address = Address::parse(first, kHttpPort);
     if (!address) {
         loader.error(where.at,
@@ -288,14 +287,15 @@ void read_listen(Loader& loader, const Node& node, Server& server, std::vector<L
                      "write a port, a range of ports (8000-8010), ADDRESS:PORT, [IPv6]:PORT or unix:PATH");
         return into.push_back(std::move(request));
     }
-    const std::uint16_t from = address->port();
+    request.address = *std::move(address);
+    for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
+    const std::uint16_t from = request.address.port();
     const std::optional<std::uint64_t> to = last.empty() ? from : parse_unsigned(last, kLastPort);
     if (!to || *to < from || (!last.empty() && from == 0)) {
         loader.error(where.at, "invalid range of ports in \"" + where.text + '"',
                      "two ports from 1 to 65535, the lower one first: 8000-8010");
         return into.push_back(std::move(request));
     }
-    request.address = *std::move(address);
     for (std::uint64_t port = from; port <= *to; ++port) {
         if (port > from) request.address.set_port(static_cast<std::uint16_t>(port));
         into.push_back(request);

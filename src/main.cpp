@@ -86,16 +86,25 @@ void open_early_log(const CycleOptions& options, Log& log) {
     }
 }
 
-// -T: every file once, or all of it in one syntax.
-void dump(const Cycle& cycle, const std::string& format) {
-    if (!format.empty()) {
-        const Syntax syntax = format == "yaml" ? Syntax::yaml : Syntax::nginx;
-        return print(write_config(cycle.tree().root, syntax, Grammar::instance()));
+// -T --format: all of it in one syntax.
+int convert(const Node& root, Syntax syntax) {
+    if (const Origin* at = unwritable(root, syntax)) {
+        complain("berth: " + at->source->path + ":" + std::to_string(at->line) + ":" +
+                 std::to_string(at->column) + ": this word is not UTF-8, so YAML cannot hold it\n");
+        return 1;
     }
+    print(write_config(root, syntax, Grammar::instance()));
+    return 0;
+}
+
+// -T: every file once, or all of it in one syntax.
+int dump(const Cycle& cycle, const std::string& format) {
+    if (!format.empty()) return convert(cycle.tree().root, format == "yaml" ? Syntax::yaml : Syntax::nginx);
     for (const auto& source : cycle.tree().sources) {
         print("# configuration file " + source->path + ":\n" + source->text);
         if (!source->text.ends_with('\n')) print("\n");
     }
+    return 0;
 }
 
 int report_test(const CommandLine& line, const Generation* generation, const std::string& file) {
@@ -104,8 +113,7 @@ int report_test(const CommandLine& line, const Generation* generation, const std
         complain("berth: the configuration file " + file + " syntax is ok\n");
         complain("berth: configuration file " + file + " test is successful\n");
     }
-    if (line.action == CommandLine::Action::dump) dump(*generation->cycle, line.format);
-    return 0;
+    return line.action == CommandLine::Action::dump ? dump(*generation->cycle, line.format) : 0;
 }
 
 int load_and_run(const CommandLine& line, std::vector<std::string> arguments) {

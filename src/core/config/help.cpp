@@ -68,7 +68,7 @@ std::string page(const Grammar& grammar, const Directive& row) {
     const Module* module = grammar.module_of(&row);
     std::string out = fmt::format("{}\n", row.name);
     const std::string usage = usage_text(row);
-    const std::string_view end = row.is_block() ? " { ... }" : "";
+    const std::string_view end = row.is_block() && !usage.ends_with('}') ? " { ... }" : "";
     out += fmt::format("    Syntax:   {}{}{}{}\n", row.name, usage.empty() ? "" : " ", usage, end);
     const std::string fallback = row.fallback != nullptr ? row.fallback(row) : std::string();
     if (!fallback.empty()) out += fmt::format("    Default:  {} {}\n", row.name, fallback);

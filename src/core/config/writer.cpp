@@ -9,6 +9,7 @@
 #include "core/config/shape.hpp"
 #include "core/config/words.hpp"
 #include "core/config/yaml_text.hpp"
+#include "core/text/escape.hpp"
 
 namespace berth {
 namespace {
@@ -180,7 +181,25 @@ std::string YamlWriter::value_of(const Node& node, Place place, bool in_list) co
     return yaml_scalar(text);
 }
 
+bool is_utf8(std::string_view text) {
+    std::string clean;
+    replace_invalid_utf8(clean, text);
+    return clean == text;
+}
+
 }  // namespace
+
+const Origin* unwritable(const Node& root, Syntax syntax) {
+    if (syntax != Syntax::yaml) return nullptr;
+    if (!is_utf8(root.name)) return &root.at;
+    for (const Word& word : root.args) {
+        if (!is_utf8(word.text)) return &word.at;
+    }
+    for (const Node& child : root.children) {
+        if (const Origin* at = unwritable(child, syntax)) return at;
+    }
+    return nullptr;
+}
 
 std::string write_config(const Node& root, Syntax syntax, const Grammar& grammar) {
     std::string out(kFirstLine);

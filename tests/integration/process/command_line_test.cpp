@@ -46,6 +46,15 @@ TEST(CommandLineTest, DumpPrintsEachFile) {
     EXPECT_NE(yaml.out.find("listen: 127.0.0.1:"), std::string::npos) << yaml.out;
 }
 
+TEST(CommandLineTest, WhatIsNotUtf8IsNotConvertedToYaml) {
+    Server server("http { server { listen 127.0.0.1:{port};\nreturn 200 \"\xE9t\xE9\"; } }", not_started());
+    EXPECT_EQ(server.command({"-T", "--format=nginx"}).code, 0);
+    const RunResult yaml = server.command({"-T", "--format=yaml"});
+    EXPECT_EQ(yaml.code, 1);
+    EXPECT_EQ(yaml.out, "");
+    EXPECT_NE(yaml.err.find(":12: this word is not UTF-8"), std::string::npos) << yaml.err;
+}
+
 TEST(CommandLineTest, DirectivesOfTheCommandLineCount) {
     Server server(kConfig, not_started());
     EXPECT_EQ(server.command({"-t", "-g", "worker_processes 3;"}).code, 0);

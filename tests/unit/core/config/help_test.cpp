@@ -41,6 +41,18 @@ TEST(Help, PrintsEveryRowOfAName) {
     EXPECT_THAT(pages, HasSubstr("Repeats:"));
 }
 
+TEST(Help, ABlockHasOnePairOfBraces) {
+    Directive rows[] = {block_row("site", in_main, in_http), block_row("when", in_main, in_http, {1, 1})};
+    rows[0].usage = "{ … }";
+    rows[1].usage = "(CONDITION)";
+    const Module module{.name = "m", .directives = rows};
+    const Module* const modules[] = {&module};
+    const Grammar grammar(modules);
+    bool found = false;
+    EXPECT_THAT(help_directive(grammar, "site", found), HasSubstr("Syntax:   site { … }\n"));
+    EXPECT_THAT(help_directive(grammar, "when", found), HasSubstr("Syntax:   when (CONDITION) { ... }\n"));
+}
+
 TEST(Help, SuggestsForUnknownNames) {
     bool found = true;
     EXPECT_THAT(help_directive(small_grammar(), "gzipp", found), HasSubstr("did you mean \"gzip\"?"));

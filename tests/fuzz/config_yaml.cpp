@@ -1,0 +1,6 @@
+// Fuzzes the reader of configurations in YAML, the writers of both syntaxes, and what applies a tree.
+#include "tests/fuzz/config_trees.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    return berth::fuzz::read_as(berth::Syntax::yaml, {reinterpret_cast<const char*>(data), size});
+}

@@ -46,32 +46,27 @@ void check_balance(Loader& loader, const Listening::Entry& entry) {
 
 Result<Listening::Entry*> Listening::add(const Address& address, const ListenOptions* options,
                                          Listener::OpenSession open, const Origin& at) {
-    for (Entry& entry : entries) {
-        if (entry.address != address) continue;
-        if (entry.open != open) {
-            return Error(address.to_text() + " is served by another protocol already" + place(entry.at));
-        }
-        if (options != nullptr && entry.has_options) {
-            return Error("duplicate listen options for " + address.to_text() + place(entry.at));
-        }
-        if (options != nullptr) entry.options = *options;
-        entry.has_options = entry.has_options || options != nullptr;
-        return &entry;
+    Entry*& known = by_address_[address];
+    if (known == nullptr) {
+        known = &entries.emplace_back();
+        known->address = address;
+        known->open = open;
+        known->at = at;
     }
-    Entry& entry = entries.emplace_back();
-    entry.address = address;
-    if (options != nullptr) entry.options = *options;
-    entry.has_options = options != nullptr;
-    entry.open = open;
-    entry.at = at;
-    return &entry;
+    if (known->open != open) {
+        return Error(address.to_text() + " is served by another protocol already" + place(known->at));
+    }
+    if (options != nullptr && known->has_options) {
+        return Error("duplicate listen options for " + address.to_text() + place(known->at));
+    }
+    if (options != nullptr) known->options = *options;
+    known->has_options = known->has_options || options != nullptr;
+    return known;
 }
 
 const Listening::Entry* Listening::find(const Address& address) const noexcept {
-    for (const Entry& entry : entries) {
-        if (entry.address == address) return &entry;
-    }
-    return nullptr;
+    const auto known = by_address_.find(address);
+    return known != by_address_.end() ? known->second : nullptr;
 }
 
 void Listening::finish(Loader& loader) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/config/tree.hpp"
 #include "core/net/address.hpp"
@@ -51,7 +52,10 @@ struct Listening {
     // Null when nobody asked for it.
     const Entry* find(const Address& address) const noexcept;
 
-    std::deque<Entry> entries;
+    std::deque<Entry> entries;  // in the order of add(), which alone adds to them
+
+ private:
+    std::unordered_map<Address, Entry*> by_address_;
 };
 
 }  // namespace berth

@@ -46,6 +46,7 @@ TEST(ListenTest, ARangeOfPortsIsOneSocketForEach) {
     EXPECT_EQ(sockets(load("listen [::1]:8000-8001 default_server;")), Texts({"[::1]:8000", "[::1]:8001"}));
     EXPECT_EQ(sockets(load("listen *:65535-65535;")), Texts({"0.0.0.0:65535"}));
     EXPECT_EQ(sockets(load("listen unix:/tmp/app-1:2-3;")).size(), 1U) << "the path of a socket is no range";
+    EXPECT_EQ(sockets(load("listen 127.0.0.1:1025-65535;")).size(), 64511U) << "in no more than linear time";
     expect_refused(load("listen 8000-8002; listen 8001;"),
                    "a second \"listen\" for 0.0.0.0:8001 in one server");
 }

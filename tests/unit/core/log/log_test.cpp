@@ -289,5 +289,21 @@ TEST(Syslog, SendsOverUdpAndUnixAndComesBack) {
     EXPECT_EQ(log.lost_lines(), 2u);
 }
 
+TEST(Syslog, WithNobodyElseToTellStandardErrorIsTold) {
+    const TempFolder folder;
+    Log log;
+    LogTarget target;
+    target.kind = LogTarget::Kind::syslog;
+    target.syslog = *SyslogTarget::parse("server=unix:" + (folder / "none"));
+    ASSERT_TRUE(log.add(target));
+    testing::internal::CaptureStderr();
+    log.crit("first");
+    log.crit("second");
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("[crit]"), told.npos) << told;
+    EXPECT_NE(told.find("error_log syslog:server=unix:" + (folder / "none")), told.npos) << told;
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+}
+
 }  // namespace
 }  // namespace berth

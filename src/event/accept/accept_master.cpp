@@ -21,6 +21,10 @@ void Sharing::serve(const Cycle& cycle) {
     for (auto& part : parts_) part->serve(cycle);
 }
 
+void Sharing::started_with(const std::vector<int>& descriptors) {
+    for (auto& part : parts_) part->started_with(descriptors);
+}
+
 void Sharing::worker_online(WorkerHandle& worker) {
     for (auto& part : parts_) part->worker_online(worker);
 }

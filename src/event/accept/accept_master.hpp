@@ -26,6 +26,8 @@ class AcceptMaster {
     // `cycle` is in force from now on, at the start and after each reload: its listeners listen, those that
     // it has no more are closed after this call. Its workers come online next.
     virtual void serve(const Cycle&) {}
+    // Listening sockets of others that this process has had since its start: workers may ask for them.
+    virtual void started_with(const std::vector<int>&) {}
     // It has been told to accept.
     virtual void worker_online(WorkerHandle&) {}
     // It gets no more connections: it was asked to end, or said that it accepts no more. Not called for one
@@ -65,6 +67,7 @@ class Sharing final : public AcceptMaster {
     Sharing(EventLoop& loop, Workers& workers, ListenerSet& listeners, Scoreboard& scoreboard);
 
     void serve(const Cycle& cycle) override;
+    void started_with(const std::vector<int>& descriptors) override;
     void worker_online(WorkerHandle& worker) override;
     void worker_leaving(WorkerHandle& worker) override;
     void worker_ended(WorkerHandle& worker) override;

@@ -28,13 +28,8 @@ int most_descriptors() {
     return std::max(static_cast<int>(std::min(limit.rlim_cur, kMost)) - kReserve, 3);
 }
 
-// What its user could not do, a worker cannot do through its master either.
-bool may_listen(const Cycle& cycle, const ListenQuestion& question) {
-    if (question.fd >= 0) return false;  // a descriptor of the master's: it might be anything
-    const auto& user = cycle.conf<ProcessConf>().user;
-    if (::geteuid() != 0 || (user.is_set() && user->uid == 0)) return true;
-    const std::uint16_t port = question.address.port();
-    return !question.address.is_unix() && (port == 0 || port >= IPPORT_RESERVED);
+std::string name_of(const ListenQuestion& question) {
+    return question.fd < 0 ? question.address.to_text() : "descriptor " + std::to_string(question.fd);
 }
 
 }  // namespace
@@ -189,8 +184,8 @@ void HandoffMaster::answer(WorkerHandle& worker, const Message& message) {
     if (Result<ListenAnswer> asked = ask(worker, *question)) {
         answer = *std::move(asked);
     } else {
-        cycle_->log().error("worker {} asked to listen on {}: {}", worker.identity().id,
-                            question->address.to_text(), asked.error().message);
+        cycle_->log().error("worker {} asked to listen on {}: {}", worker.identity().id, name_of(*question),
+                            asked.error().message);
         answer.number = question->number;
         answer.error = asked.error().code != 0 ? asked.error().code : EINVAL;
     }
@@ -198,9 +193,19 @@ void HandoffMaster::answer(WorkerHandle& worker, const Message& message) {
     worker.send(MessageType::listen, payload.text());
 }
 
+// What its user could not do, a worker cannot do through its master either. Another descriptor of the
+// master's might be anything.
+bool HandoffMaster::may_listen(const ListenQuestion& question) const {
+    if (question.fd >= 0) return std::ranges::find(given_, question.fd) != given_.end();
+    const auto& user = cycle_->conf<ProcessConf>().user;
+    if (::geteuid() != 0 || (user.is_set() && user->uid == 0)) return true;
+    const std::uint16_t port = question.address.port();
+    return !question.address.is_unix() && (port == 0 || port >= IPPORT_RESERVED);
+}
+
 Result<ListenAnswer> HandoffMaster::ask(WorkerHandle& worker, const ListenQuestion& question) {
     if (worker.asked()) return system_error("listen", "a worker that is leaving", ESHUTDOWN);
-    if (!may_listen(*cycle_, question)) return system_error("listen", question.address.to_text(), EACCES);
+    if (!may_listen(question)) return system_error("listen", name_of(question), EACCES);
     return book_.ask(question, target(worker), worker.accepting());
 }
 

@@ -16,6 +16,7 @@ class HandoffMaster final : public AcceptMaster {
     ~HandoffMaster() override;
 
     void serve(const Cycle& cycle) override;
+    void started_with(const std::vector<int>& descriptors) override { given_ = descriptors; }
     void worker_online(WorkerHandle& worker) override;
     void worker_leaving(WorkerHandle& worker) override;
     void worker_ended(WorkerHandle& worker) override;
@@ -34,12 +35,14 @@ class HandoffMaster final : public AcceptMaster {
     Target& target(WorkerHandle& worker);
     void answer(WorkerHandle& worker, const Message& message);
     Result<ListenAnswer> ask(WorkerHandle& worker, const ListenQuestion& question);
+    bool may_listen(const ListenQuestion& question) const;
 
     ListenerSet& sockets_;
     Scoreboard& scoreboard_;
     const Cycle* cycle_ = nullptr;
     HandoffEngine engine_;
     ListenerBook book_;
+    std::vector<int> given_;                   // of started_with()
     std::vector<HandoffListener*> listeners_;  // those of the configuration
     std::map<WorkerHandle*, std::unique_ptr<Target>> targets_;
 };

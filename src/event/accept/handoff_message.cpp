@@ -19,6 +19,7 @@ struct FixedQuestion {
     std::int32_t fd;
     std::uint32_t index;
     std::int32_t backlog;
+    std::int32_t unix_mode;
     std::uint8_t leave;
     std::uint8_t ipv6_only;
     std::uint16_t none;
@@ -57,7 +58,7 @@ void HandoffPayload::fill(const Fixed& fixed, const Address& address) {
 }
 
 HandoffPayload::HandoffPayload(const ListenQuestion& message) {
-    fill(FixedQuestion{message.number, message.fd, message.index, message.backlog,
+    fill(FixedQuestion{message.number, message.fd, message.index, message.backlog, message.unix_mode,
                        static_cast<std::uint8_t>(message.leave), static_cast<std::uint8_t>(message.ipv6_only),
                        0},
          message.address);
@@ -91,8 +92,8 @@ std::optional<ListenQuestion> read_listen_question(std::string_view payload) {
     FixedQuestion fixed{};
     std::optional<Address> address = read(payload, fixed);
     if (!address) return std::nullopt;
-    return ListenQuestion{fixed.number, fixed.leave != 0, *std::move(address), fixed.fd,
-                          fixed.index,  fixed.backlog,    fixed.ipv6_only != 0};
+    return ListenQuestion{fixed.number, fixed.leave != 0, *std::move(address),  fixed.fd,
+                          fixed.index,  fixed.backlog,    fixed.ipv6_only != 0, fixed.unix_mode};
 }
 
 std::optional<ListenAnswer> read_listen_answer(std::string_view payload) {

@@ -37,13 +37,15 @@ struct ListenQuestion {
     std::uint32_t number = 0;  // of the question, for the answer
     bool leave = false;        // it no longer wants them; there is no answer
     // The key: the same in every worker names the same socket. `index` tells apart several wishes for the
-    // same address in one worker; `fd`, when not -1, is a descriptor of the master's instead of an address.
+    // same address in one worker; `fd`, when not -1, is one of AcceptMaster::started_with() instead of an
+    // address.
     Address address;
     std::int32_t fd = -1;
     std::uint32_t index = 0;
     // What the first to ask decides for all.
     std::int32_t backlog = 511;
     bool ipv6_only = true;
+    std::int32_t unix_mode = -1;  // permissions of a unix socket's path; -1: 0666
 };
 
 // listen, from the master.

@@ -2,8 +2,12 @@
 #include "event/accept/handoff_receiver.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
+#include "core/cycle.hpp"
 #include "event/process/channel.hpp"
+#include "event/process/process_conf.hpp"
 #include "event/process/worker.hpp"
 
 namespace berth {
@@ -13,6 +17,19 @@ namespace {
 // How long a worker takes nothing: without a slot for it, and without a descriptor.
 constexpr Duration kNoSlots{10};
 constexpr Duration kNoDescriptors{250};
+
+// Two wishes for the same differ in their index alone.
+std::string key_of(const ListenQuestion& question) {
+    return question.fd >= 0 ? std::to_string(question.fd) : question.address.to_text();
+}
+
+// The master is still in the folder that the server was started in.
+Result<Address> as_the_master_sees(const Address& address, const ProcessConf& conf) {
+    if (!address.is_unix() || !conf.working_directory.is_set()) return address;
+    const std::string_view path = address.bytes();
+    if (path.starts_with('/') || path.starts_with('\0')) return address;
+    return Address::unix_path(std::filesystem::current_path().string() + '/' + std::string(path));
+}
 
 }  // namespace
 
@@ -120,32 +137,51 @@ void HandoffReceiver::tell() {
 // --- listen
 
 Result<std::uint32_t> HandoffReceiver::listen(Wish wish) {
-    ListenQuestion question;
-    question.number = ++last_question_;
-    question.address = wish.address;
-    question.index = wish.index;
-    question.backlog = wish.backlog;
-    question.ipv6_only = wish.ipv6_only;
-    const HandoffPayload payload(question);
+    Result<ListenQuestion> question = question_about(wish);
+    if (!question) return question.error();
+    const std::string key = key_of(*question);
+    if (auto known = indexes_.find(key); known != indexes_.end()) question->index = known->second.next;
+    const HandoffPayload payload(*question);
     if (!worker_.tell_master(MessageType::listen, payload.text())) {
         return system_error("listen", wish.address.to_text(), ENOTCONN);
     }
-    dynamic_.insert_or_assign(question.number, Dynamic{std::move(wish)});
-    return question.number;
+    Indexes& indexes = indexes_[key];
+    ++indexes.next;
+    ++indexes.used;
+    const std::uint32_t number = question->number;
+    dynamic_.insert_or_assign(number, Dynamic{std::move(wish), *std::move(question)});
+    return number;
+}
+
+Result<ListenQuestion> HandoffReceiver::question_about(const Wish& wish) {
+    ListenQuestion question;
+    question.number = ++last_question_;
+    question.fd = wish.fd;
+    question.backlog = wish.backlog;
+    question.ipv6_only = wish.ipv6_only;
+    question.unix_mode = wish.unix_mode;
+    if (wish.fd >= 0) return question;
+    Result<Address> address = as_the_master_sees(wish.address, worker_.cycle().conf<ProcessConf>());
+    if (!address) return address.error();
+    question.address = *std::move(address);
+    return question;
 }
 
 void HandoffReceiver::unlisten(std::uint32_t number) {
     auto found = dynamic_.find(number);
     if (found == dynamic_.end()) return;
     cease(found->second.listener);
-    ListenQuestion question;
-    question.number = number;
+    ListenQuestion question = found->second.question;
     question.leave = true;
-    question.address = found->second.wish.address;
-    question.index = found->second.wish.index;
     const HandoffPayload payload(question);
     worker_.tell_master(MessageType::listen, payload.text());
-    dynamic_.erase(found);
+    forget(found);
+}
+
+void HandoffReceiver::forget(std::map<std::uint32_t, Dynamic>::iterator dynamic) {
+    auto indexes = indexes_.find(key_of(dynamic->second.question));
+    if (--indexes->second.used == 0) indexes_.erase(indexes);
+    dynamic_.erase(dynamic);
 }
 
 void HandoffReceiver::take_answer(const Message& message) {
@@ -156,7 +192,7 @@ void HandoffReceiver::take_answer(const Message& message) {
     const Wish& wish = found->second.wish;
     const Callback<const ListenAnswer&> answered = wish.answered;
     if (answer->error != 0) {
-        dynamic_.erase(found);
+        forget(found);
     } else {
         listeners_.push_back(std::make_unique<Listener>(answer->address, ListenOptions()));
         listeners_.back()->open_session(wish.open, wish.user);

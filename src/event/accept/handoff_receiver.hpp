@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 
 #include "core/result.hpp"
 #include "event/accept/handoff_message.hpp"
@@ -36,12 +37,16 @@ class HandoffReceiver {
     // --- addresses that the configuration does not name
 
     struct Wish {
-        // Of all workers that wish for the same address with the same index, the first decides about the
-        // socket, and they share it; also when the port is 0 and the kernel chooses.
+        // Workers that wish for the same address share a socket: the first wish of each with those of the
+        // others, the second with the second ones; also when the port is 0 and the kernel chooses. The first
+        // to ask decides about the socket. They are counted until the worker has let go of all it wished
+        // for at that address. The path of a unix socket may be relative to this worker's folder.
         Address address;
-        unsigned index = 0;
+        // Not -1: instead of an address, the number of a listening socket that the server was started with.
+        int fd = -1;
         int backlog = 511;
         bool ipv6_only = true;
+        int unix_mode = -1;  // permissions of a unix socket's path; -1: 0666
         Listener::OpenSession open = nullptr;
         void* user = nullptr;
         // With the address as it is, and error 0; or with the errno of why it cannot be. It may be wished for
@@ -61,11 +66,19 @@ class HandoffReceiver {
     };
     struct Dynamic {
         Wish wish;
+        ListenQuestion question;
         std::uint32_t listener = 0;  // 0: not answered yet
+    };
+    // Of the wishes for one address.
+    struct Indexes {
+        std::uint32_t next = 0;
+        std::size_t used = 0;
     };
 
     void take_connections(Message& message);
     void take_answer(const Message& message);
+    Result<ListenQuestion> question_about(const Wish& wish);
+    void forget(std::map<std::uint32_t, Dynamic>::iterator dynamic);
     bool open(FileDescriptor fd, const NewConnection& connection);
     void refuse(std::size_t listener, std::uint64_t ticket);
     void refuse_unknown(std::size_t connections);
@@ -77,6 +90,7 @@ class HandoffReceiver {
     Worker& worker_;
     std::map<std::uint32_t, Served> served_;
     std::map<std::uint32_t, Dynamic> dynamic_;
+    std::map<std::string, Indexes> indexes_;  // by key_of()
     // They stay: connections name them.
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::uint32_t last_question_ = 0;

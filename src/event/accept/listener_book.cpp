@@ -15,6 +15,7 @@ ListenOptions options_of(const ListenQuestion& question) {
     ListenOptions options;
     options.backlog = question.backlog;
     options.ipv6_only = question.ipv6_only;
+    options.unix_mode = question.unix_mode;
     return options;
 }
 

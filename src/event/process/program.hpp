@@ -15,6 +15,7 @@ struct Program {
     CycleOptions options;                // of every generation but its number and test_only
     bool inherited = false;              // started by a running server (BERTH_INHERITED)
     std::string asked{};                 // that server's AcceptMaster::inheritance()
+    std::vector<int> given{};            // listening sockets of others, for AcceptMaster::started_with()
 
     // "./server -c conf": for the title.
     std::string command_line() const;

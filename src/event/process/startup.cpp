@@ -181,6 +181,7 @@ int serve(Program& program, std::unique_ptr<Generation> first) {
             server.log.warn("{}", taken.error().message);
         }
     }
+    program.given = others_listening_sockets(program.asked);
     // Before anything is made that bears this process's number.
     if (*server.conf.daemon && !program.inherited) {
         if (const std::optional<int> failed = go_to_background(server)) return *failed;

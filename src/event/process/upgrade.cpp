@@ -1,6 +1,7 @@
 // Executing the next binary.
 #include "event/process/upgrade.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,8 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "core/text/number.hpp"
+#include "event/listener.hpp"
 #include "event/process/signals.hpp"
 
 extern char** environ;
@@ -74,6 +79,22 @@ Result<pid_t> start_new_binary(const Program& program, const ListenerSet& listen
 std::optional<std::string> take_inheritance() { return take_variable(kInheritedVariable); }
 
 std::string take_asked_sockets() { return take_variable(kAskedVariable).value_or(std::string()); }
+
+// All that the server opens, and what it has inherited, would be closed by an exec.
+std::vector<int> others_listening_sockets(std::string_view asked) {
+    std::vector<int> found;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", failed)) {
+        const int fd =
+            static_cast<int>(parse_unsigned(entry.path().filename().string(), 1 << 30).value_or(0));
+        const std::string line = std::to_string(fd) + ' ';
+        const bool is_asked = asked.starts_with(line) || asked.find('\n' + line) != std::string_view::npos;
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (fd <= 2 || is_asked || flags < 0 || (flags & FD_CLOEXEC) != 0 || !is_listening(fd)) continue;
+        found.push_back(fd);
+    }
+    return found;
+}
 
 std::string take_front_secret() {
     const std::string value = take_variable(kFrontSecretVariable).value_or(std::string());

@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/result.hpp"
 #include "event/accept/accept_master.hpp"
@@ -34,5 +36,9 @@ std::optional<std::string> take_inheritance();
 std::string take_front_secret();
 // What AcceptMaster::inherit() is to be told, removed in the same way.
 std::string take_asked_sockets();
+// Descriptors of listening sockets that whoever started this process has left to it (systemd, a supervisor, a
+// test), but not those in `asked`. They are never closed, so that the next binary has them, too. Called after
+// ListenerSet::inherit() and before anything else is opened.
+std::vector<int> others_listening_sockets(std::string_view asked);
 
 }  // namespace berth

@@ -34,7 +34,8 @@ pid_t start_program(const std::vector<std::string>& arguments, const RunOptions&
     ::dup2(::open(options.input.empty() ? "/dev/null" : in.c_str(), O_RDONLY), 0);
     ::dup2(::open(out.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0644), 1);
     ::dup2(::open(err.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0644), 2);
-    ::closefrom(3);
+    if (options.third >= 0) ::dup2(::dup(options.third), 3);  // a copy: it stays open over the exec
+    ::closefrom(options.third >= 0 ? 4 : 3);
     if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) ::_exit(126);
     for (const std::string& variable : options.environment) ::putenv(const_cast<char*>(variable.c_str()));
     ::execvp(argv[0], argv.data());

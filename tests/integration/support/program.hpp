@@ -12,6 +12,7 @@ struct RunOptions {
     std::string folder;                    // to run in; empty: this one
     std::string input;                     // its stdin
     std::vector<std::string> environment;  // NAME=VALUE, besides what this process has
+    int third = -1;                        // what it has open as descriptor 3; -1: nothing
 };
 
 struct RunResult {

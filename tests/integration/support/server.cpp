@@ -159,6 +159,7 @@ bool Server::start() {
     RunOptions how;
     how.folder = folder_.path();
     how.environment = options_.environment;
+    how.third = options_.third;
     exited_ = false;
     started_ = start_program(arguments, how, folder_ / "out.txt", folder_ / "err.txt");
     groups_.push_back(started_);

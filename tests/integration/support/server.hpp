@@ -39,6 +39,7 @@ struct ServerOptions {
     std::vector<std::string> arguments;     // besides -c and -p
     std::vector<std::string> environment;   // NAME=VALUE
     std::string program{};                  // empty: server_program()
+    int third = -1;                         // what it has open as descriptor 3
 };
 
 // The configuration is text in which {port}, {port1}, … {port9} stand for free ports and {dir} for the

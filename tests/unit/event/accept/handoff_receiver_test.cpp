@@ -207,14 +207,13 @@ TEST_F(HandoffReceiverTest, AsksTheMasterToListenAndServesWhatComes) {
     serve("");
     HandoffReceiver::Wish wish;
     wish.address = Address::ipv4(INADDR_LOOPBACK, 0);
-    wish.index = 4;
     wish.open = Greeting::open;
     wish.answered = answered();
     Result<std::uint32_t> number = worker_->handoff().listen(wish);
     ASSERT_TRUE(number.ok());
     ASSERT_TRUE(run_until([&] { return question_.has_value(); }));
     EXPECT_EQ(question_->number, *number);
-    EXPECT_EQ(question_->index, 4U);
+    EXPECT_EQ(question_->index, 0U);
 
     const Address there = Address::ipv4(INADDR_LOOPBACK, 4711);
     const HandoffPayload answer(ListenAnswer{*number, 0, kDynamicListeners + 2, there});
@@ -232,6 +231,60 @@ TEST_F(HandoffReceiverTest, AsksTheMasterToListenAndServesWhatComes) {
     const FileDescriptor late = hand_over(2, kDynamicListeners + 2);
     ASSERT_TRUE(decided(2));
     EXPECT_FALSE(row_->handoff.taken(2));
+}
+
+// As in Node's cluster: an index that is free again is not given to the next wish before all of them are.
+TEST_F(HandoffReceiverTest, WishesForTheSameAddressAreCountedUntilNoneIsLeft) {
+    serve("");
+    const auto wish_for = [&](std::uint16_t port, int fd = -1) {
+        HandoffReceiver::Wish wish;
+        wish.address = Address::ipv4(INADDR_LOOPBACK, port);
+        wish.fd = fd;
+        question_.reset();
+        const std::uint32_t number = worker_->handoff().listen(wish).value();
+        EXPECT_TRUE(run_until([&] { return question_.has_value(); }));
+        return number;
+    };
+    const auto let_go_of = [&](std::uint32_t number) {
+        question_.reset();
+        worker_->handoff().unlisten(number);
+        EXPECT_TRUE(run_until([&] { return question_.has_value(); }));
+        EXPECT_TRUE(question_->leave);
+        return question_->index;
+    };
+    const std::uint32_t first = wish_for(0);
+    EXPECT_EQ(question_->index, 0U);
+    const std::uint32_t second = wish_for(0);
+    EXPECT_EQ(question_->index, 1U);
+    wish_for(8080);
+    EXPECT_EQ(question_->index, 0U);
+    wish_for(0, 5);
+    EXPECT_EQ(question_->index, 0U);
+    EXPECT_EQ(question_->fd, 5);
+    EXPECT_FALSE(question_->address.specified());
+
+    EXPECT_EQ(let_go_of(first), 0U);
+    const std::uint32_t third = wish_for(0);
+    EXPECT_EQ(question_->index, 2U);
+    EXPECT_EQ(let_go_of(second), 1U);
+    EXPECT_EQ(let_go_of(third), 2U);
+    wish_for(0);
+    EXPECT_EQ(question_->index, 0U);
+}
+
+TEST_F(HandoffReceiverTest, AWishThatCannotBeIsCountedNoMore) {
+    serve("");
+    HandoffReceiver::Wish wish;
+    wish.address = Address::ipv4(INADDR_LOOPBACK, 80);
+    wish.answered = answered();
+    for (std::size_t tries = 1; tries <= 2; ++tries) {
+        question_.reset();
+        const std::uint32_t number = worker_->handoff().listen(wish).value();
+        ASSERT_TRUE(run_until([&] { return question_.has_value(); }));
+        EXPECT_EQ(question_->index, 0U);
+        master_->send(MessageType::listen, HandoffPayload(ListenAnswer{number, EADDRINUSE, 0, {}}).text());
+        ASSERT_TRUE(run_until([&] { return answers_.size() == tries; }));
+    }
 }
 
 TEST_F(HandoffReceiverTest, IsToldWhyTheMasterCannotListen) {

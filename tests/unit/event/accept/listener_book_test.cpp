@@ -1,6 +1,7 @@
 // ListenerBook: shared keys, shared ports, errors that are told and forgotten; and the messages about them.
 #include "event/accept/listener_book.hpp"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -102,6 +103,35 @@ TEST_P(ListenerBookTest, TheFirstAskersOptionsWin) {
     second.ipv6_only = true;
     EXPECT_EQ(ask(second, two_).address, answer.address);
     EXPECT_TRUE(connects(Address::ipv4(INADDR_LOOPBACK, answer.address.port())));
+}
+
+// What the kernel has: tcp_info has no member of its own for a listening socket's limit.
+int backlog_of(int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return static_cast<int>(info.tcpi_sacked);
+}
+
+TEST_P(ListenerBookTest, TheFirstAskersBacklogIsTheKernels) {
+    ListenQuestion first = question(0);
+    first.backlog = 77;
+    const ListenAnswer answer = ask(first, one_);
+    ListenQuestion second = first;
+    second.backlog = 99;
+    ask(second, two_);
+    const std::string inheritance = book_.inheritance();
+    EXPECT_EQ(backlog_of(std::atoi(inheritance.c_str())), 77) << inheritance;
+    EXPECT_TRUE(connects(answer.address));
+}
+
+TEST_P(ListenerBookTest, ASocketForIpv6AloneLeavesThePortOfIpv4Free) {
+    ListenQuestion six = question(0);
+    six.address = *Address::parse("[::]:0");
+    const std::uint16_t port = ask(six, one_).address.port();
+    EXPECT_FALSE(connects(Address::ipv4(INADDR_LOOPBACK, port)));
+    EXPECT_EQ(ask(question(port), two_).address.port(), port);
+    EXPECT_TRUE(connects(Address::ipv4(INADDR_LOOPBACK, port)));
 }
 
 TEST_P(ListenerBookTest, TheLastToLeaveClosesIt) {
@@ -250,6 +280,7 @@ TEST(HandoffMessageTest, ThereAndBack) {
     asked.index = 2;
     asked.backlog = 127;
     asked.ipv6_only = false;
+    asked.unix_mode = 0600;
     const auto question = read_listen_question(HandoffPayload(asked).text());
     ASSERT_TRUE(question);
     EXPECT_EQ(question->number, 3U);
@@ -259,6 +290,7 @@ TEST(HandoffMessageTest, ThereAndBack) {
     EXPECT_EQ(question->index, 2U);
     EXPECT_EQ(question->backlog, 127);
     EXPECT_FALSE(question->ipv6_only);
+    EXPECT_EQ(question->unix_mode, 0600);
 
     const auto answer = read_listen_answer(HandoffPayload(ListenAnswer{3, EADDRINUSE, 0, {}}).text());
     ASSERT_TRUE(answer);

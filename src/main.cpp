@@ -15,6 +15,7 @@
 #include "core/module.hpp"
 #include "core/system/file_descriptor.hpp"
 #include "core/system/process_title.hpp"
+#include "event/accept/worker_listen.hpp"
 #include "event/process/remote.hpp"
 #include "event/process/startup.hpp"
 
@@ -113,6 +114,7 @@ int report_test(const CommandLine& line, const Generation* generation, const std
         complain("berth: the configuration file " + file + " syntax is ok\n");
         complain("berth: configuration file " + file + " test is successful\n");
     }
+    remove_worker_folder(*generation->cycle);
     return line.action == CommandLine::Action::dump ? dump(*generation->cycle, line.format) : 0;
 }
 

@@ -42,6 +42,14 @@ void check_balance(Loader& loader, const Listening::Entry& entry) {
     }
 }
 
+void check_worker_listen(Loader& loader, const Listening::Entry& entry) {
+    if (!entry.options.worker_listen || entry.strategy == Strategy::proxy) return;
+    loader.error(entry.at,
+                 entry.address.to_text() + ": \"worker_listen\" says nothing about strategy \"" +
+                     std::string(to_text(entry.strategy)) + "\", where workers have no address of their own",
+                 "write strategy=proxy here, or leave worker_listen= out");
+}
+
 }  // namespace
 
 Result<Listening::Entry*> Listening::add(const Address& address, const ListenOptions* options,
@@ -74,11 +82,12 @@ void Listening::finish(Loader& loader) {
     for (Entry& entry : entries) {
         entry.strategy = entry.options.strategy.value_or(*events.accept_strategy);
         entry.balance = entry.options.balance.value_or(*events.accept_balance);
-        if (const std::string reason = why_not(entry.strategy, entry.address); !reason.empty()) {
+        if (const std::string reason = why_not(entry.strategy, carried_by(entry.address)); !reason.empty()) {
             loader.error(entry.at, entry.address.to_text() + ": " + reason,
                          "write strategy=shared, strategy=handoff or strategy=proxy here");
         }
         check_balance(loader, entry);
+        check_worker_listen(loader, entry);
     }
     settle_worker_addresses(loader, *this);
 }

@@ -24,7 +24,15 @@ constexpr std::string_view to_text(Strategy strategy) noexcept {
     return kStrategyNames[static_cast<std::size_t>(strategy)];
 }
 
-// Why this strategy cannot serve that address; empty when it can. TCP: all four; unix: all but reuseport.
-std::string why_not(Strategy strategy, const Address& address);
+// What comes through a listening socket.
+enum class Carried : std::uint8_t { tcp, tls, unix_stream, udp };
+
+inline Carried carried_by(const Address& address) noexcept {
+    return address.is_unix() ? Carried::unix_stream : Carried::tcp;
+}
+
+// Why this strategy cannot carry that; empty when it can. TCP and TLS: all four; unix: all but reuseport;
+// UDP: shared and reuseport.
+std::string why_not(Strategy strategy, Carried what);
 
 }  // namespace berth

@@ -35,11 +35,12 @@ std::string path_of(const std::string& folder, pid_t master, const Address& serv
     return fmt::format("{}/{}-{}-{}", folder, master, socket_name(served), slot);
 }
 
+std::string usual_folder(const Cycle& cycle) { return pid_path(cycle) + ".workers"; }
+
 void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& where) {
     Cycle& cycle = loader.cycle();
     cycle.own<ProcessConf>();  // is there although no directive of the main context is written
-    const std::string folder =
-        where.folder.empty() ? pid_path(cycle) + ".workers" : cycle.below_prefix(where.folder);
+    const std::string folder = where.folder.empty() ? usual_folder(cycle) : cycle.below_prefix(where.folder);
     const Address served = entry.address;
     const std::string last = path_of(folder, kLongestPid, served, kMostWorkers);
     if (Result<Address> longest = Address::unix_path(last); !longest) {
@@ -51,6 +52,13 @@ void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& whe
     entry.private_address = [folder, served](unsigned slot) {
         return std::move(*Address::unix_path(path_of(folder, master_pid, served, slot)));
     };
+}
+
+// Is it one of so many ports, or of all addresses and has one of these ports?
+bool is_among(const Address& address, const Address& first, unsigned ports) {
+    if (address.is_unix() || address.port() < first.port() || address.port() - first.port() >= int(ports))
+        return false;
+    return address.bytes() == first.bytes() || address.is_wildcard();
 }
 
 void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, const Address& first) {
@@ -67,6 +75,13 @@ void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, co
         return address;
     };
     for (const Listening::Entry& other : listening.entries) {
+        if (is_among(other.address, first, workers)) {
+            return loader.error(entry.at,
+                                fmt::format("worker_listen {}+ has {} ports for as many workers, and one of "
+                                            "them is that of \"listen {}\"",
+                                            first.to_text(), workers, other.address.to_text()),
+                                "begin with another port");
+        }
         if (&other == &entry || !other.private_address) continue;
         const Address theirs = other.private_address(0);
         const int apart = std::abs(int{theirs.port()} - int{first.port()});
@@ -112,6 +127,8 @@ void remove_stale_sockets(const Listening& listening) {
         }
     }
 }
+
+void remove_worker_folder(const Cycle& cycle) noexcept { ::rmdir(usual_folder(cycle).c_str()); }
 
 void settle_worker_addresses(Loader& loader, Listening& listening) {
     const auto& usual = loader.cycle().own<EventsConf>().worker_listen;

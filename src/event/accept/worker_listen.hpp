@@ -11,6 +11,7 @@
 
 namespace berth {
 
+class Cycle;
 class Loader;
 struct Listening;
 
@@ -32,5 +33,7 @@ void settle_worker_addresses(Loader& loader, Listening& listening);
 void name_worker_sockets_after(pid_t master) noexcept;
 // Deletes what servers left there that were killed.
 void remove_stale_sockets(const Listening& listening);
+// The folder beside the pid file, if nothing is left in it.
+void remove_worker_folder(const Cycle& cycle) noexcept;
 
 }  // namespace berth

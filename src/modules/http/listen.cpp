@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/cycle.hpp"
@@ -113,7 +115,8 @@ struct Known {
     Read read;
 };
 
-bool not_in_build(Loader& loader, const Parameter& parameter, ListenRequest&) {
+bool not_in_build(Loader& loader, const Parameter& parameter, ListenRequest& request) {
+    request.datagrams = request.datagrams || parameter.name == "udp" || parameter.name == "quic";
     loader.error(parameter.word->at,
                  "listen parameter \"" + std::string(parameter.name) + "\" is known, but not in this build",
                  "this build serves HTTP/1.1 over TCP and unix sockets");
@@ -235,6 +238,18 @@ void read_parameter(Loader& loader, const Word& word, ListenRequest& request) {
     if (known->read(loader, parameter, request) && known->about_socket) request.has_options = true;
 }
 
+// The path of a unix socket may have 107 bytes. One that is longer is taken from the folder the server was
+// started in, which the process that binds it never leaves, if that is short enough.
+std::string shortened(const std::string& text) {
+    if (!text.starts_with("unix:/") || Address::parse(text)) return text;
+    std::error_code failed;
+    const std::filesystem::path here = std::filesystem::current_path(failed);
+    const std::filesystem::path relative = std::filesystem::path(text.substr(5)).lexically_relative(here);
+    std::string shorter = "unix:";
+    shorter += relative.string();
+    return !failed && !relative.empty() && Address::parse(shorter) ? shorter : text;
+}
+
 bool has_own_socket(const ListenRequest& request) { return request.has_options || request.options.bind; }
 
 // Which socket serves an address: a wildcard's of the same port, when there is one.
@@ -271,6 +286,14 @@ std::string_view split_range(std::string_view& where) {
     return last;
 }
 
+void check_datagrams(Loader& loader, const ListenRequest& request) {
+    if (!request.datagrams || !request.options.strategy) return;
+    if (const std::string reason = why_not(*request.options.strategy, Carried::udp); !reason.empty()) {
+        loader.error(request.at, request.address.to_text() + ": " + reason,
+                     "write strategy=shared or strategy=reuseport here");
+    }
+}
+
 }  // namespace
 
 void read_listen(Loader& loader, const Node& node, Server& server, std::vector<ListenRequest>& into) {
@@ -280,7 +303,7 @@ void read_listen(Loader& loader, const Node& node, Server& server, std::vector<L
     ListenRequest request;
     request.server = &server;
     request.at = where.at;
-    Result<Address> address = Address::parse(first, kHttpPort);
+    Result<Address> address = Address::parse(shortened(std::string(first)), kHttpPort);
     if (!address) {
         loader.error(where.at,
                      "invalid address \"" + where.text + "\" in \"listen\": " + address.error().message,
@@ -289,6 +312,7 @@ void read_listen(Loader& loader, const Node& node, Server& server, std::vector<L
     }
     request.address = *std::move(address);
     for (std::size_t i = 1; i < node.args.size(); ++i) read_parameter(loader, node.args[i], request);
+    check_datagrams(loader, request);
     const std::uint16_t from = request.address.port();
     const std::optional<std::uint64_t> to = last.empty() ? from : parse_unsigned(last, kLastPort);
     if (!to || *to < from || (!last.empty() && from == 0)) {

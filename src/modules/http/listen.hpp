@@ -19,6 +19,7 @@ struct ListenRequest {
     bool default_server = false;
     Server* server = nullptr;
     Origin at;
+    bool datagrams = false;  // udp or quic
 };
 
 // Reads the arguments of `listen`, and adds what it asks for: several for a range of ports. Problems are

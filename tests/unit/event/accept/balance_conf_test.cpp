@@ -49,6 +49,19 @@ TEST(BalanceConfTest, AStrategyIsRefusedWhereItCannotBe) {
     expect_refused(load("", "8000 strategy=lottery"), "lottery");
 }
 
+// The table of DESIGN: TCP and TLS by all, unix sockets by all but reuseport, UDP by shared and reuseport.
+TEST(BalanceConfTest, WhatEachStrategyCarries) {
+    for (const auto strategy : {Strategy::shared, Strategy::handoff, Strategy::reuseport, Strategy::proxy}) {
+        EXPECT_EQ(why_not(strategy, Carried::tcp), "");
+        EXPECT_EQ(why_not(strategy, Carried::tls), "");
+        EXPECT_EQ(why_not(strategy, Carried::unix_stream).empty(), strategy != Strategy::reuseport);
+        const bool without_connections = strategy == Strategy::shared || strategy == Strategy::reuseport;
+        EXPECT_EQ(why_not(strategy, Carried::udp).empty(), without_connections);
+    }
+    expect_refused(load("", "8000 udp strategy=handoff"), "UDP has none");
+    expect_refused(load("", "8000 strategy=proxy quic"), "relays connections, and UDP has none");
+}
+
 TEST(BalanceConfTest, OfASharedSocketAcceptBalanceSaysNothing) {
     EXPECT_NE(load("accept_balance ip_hash;", "8000 proxy_protocol").cycle, nullptr);
 }

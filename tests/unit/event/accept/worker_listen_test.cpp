@@ -55,6 +55,15 @@ TEST(WorkerListenTest, WhatCannotBeIsRefusedWithAReason) {
     expect_refused(load("worker_listen 0.0.0.0:9001+;", "listen 8000;"), "loopback only");
     expect_refused(load("worker_listen 127.0.0.1+;", "listen 8000;"), "a port is missing");
     expect_refused(load("", "listen 8000 worker_listen=nowhere;"), "worker_listen=nowhere");
+    for (const char* taken : {"127.0.0.1:9003", "9001"}) {
+        expect_refused(
+            load("worker_listen 127.0.0.1:9000+;", "listen " + std::string(taken) + ";"),
+            "worker_listen 127.0.0.1:9000+ has 4 ports for as many workers, and one of them is that "
+            "of \"listen ");
+    }
+    EXPECT_NE(load("worker_listen 127.0.0.1:9000+;", "listen 9004;").cycle, nullptr);
+    expect_refused(load("", "listen 8000 strategy=handoff worker_listen=unix:;"),
+                   "\"worker_listen\" says nothing about strategy \"handoff\"");
     expect_refused(load("worker_listen 127.0.0.1:65534+;", "listen 8000;"), "leaves no ports for 4 workers");
     expect_refused(
         load("worker_listen 127.0.0.1:9001+;", "listen 8000; listen 8001 worker_listen=127.0.0.1:9004+;"),

@@ -45,6 +45,17 @@ bool read_flag(Loader& loader, const Node& node, const Word& word, bool& into) {
     return false;
 }
 
+void take_unneeded(Loader& loader, const Directive& row, const Node& node, void*) {
+    bool on = false;
+    std::int64_t number = 0;
+    switch (row.kind) {
+        case Kind::flag: read_flag(loader, node, node.args[0], on); break;
+        case Kind::number: read_number(loader, row, node, node.args[0], number); break;
+        case Kind::size: read_size(loader, row, node, node.args[0], number); break;
+        default: break;
+    }
+}
+
 bool read_number(Loader& loader, const Directive& row, const Node& node, const Word& word,
                  std::int64_t& into) {
     std::optional<std::int64_t> value = parse_signed(word.text);

@@ -245,12 +245,19 @@ constexpr Directive statement(std::string_view name, Context where, Arity arity,
     return row;
 }
 
-// A row of nginx's that this server has no use for: taken, and without effect. `help` says why nothing is
-// lost.
-inline void take_nothing(Loader&, const Node&) {}
+// A row of nginx's that this server has no use for: its value is checked, and without effect. `help` says why
+// nothing is lost.
+void take_unneeded(Loader& loader, const Directive& row, const Node& node, void*);
 constexpr Directive unneeded(std::string_view name, Context where, std::string_view help,
                              Kind kind = Kind::size, Arity arity = {1, 1}) {
-    return statement<take_nothing>(name, where, arity, {}, help, kind);
+    Directive row;
+    row.name = name;
+    row.contexts = where;
+    row.help = help;
+    row.kind = kind;
+    row.arity = arity;
+    row.apply = take_unneeded;
+    return row;
 }
 
 // A block of directives: void open(Loader&, const Node&), which calls Loader::read_block.

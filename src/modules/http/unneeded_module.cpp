@@ -20,12 +20,12 @@ constexpr std::string_view kSubrequests = "Accepted for nginx's sake: there are 
 constexpr std::string_view kBrowsers = "Accepted for nginx's sake: the browsers it was for are gone.";
 
 constexpr Directive directives[] = {
-    unneeded("server_names_hash_max_size", in_http, kTable, Kind::number),
-    unneeded("server_names_hash_bucket_size", in_http, kTable),
-    unneeded("variables_hash_max_size", in_http, kTable, Kind::number),
-    unneeded("variables_hash_bucket_size", in_http, kTable),
-    unneeded("connection_pool_size", in_http, kMemory),
-    unneeded("request_pool_size", in_http, kMemory),
+    unneeded("server_names_hash_max_size", in_http_block, kTable, Kind::number),
+    unneeded("server_names_hash_bucket_size", in_http_block, kTable),
+    unneeded("variables_hash_max_size", in_http_block, kTable, Kind::number),
+    unneeded("variables_hash_bucket_size", in_http_block, kTable),
+    unneeded("connection_pool_size", in_http_block | in_server, kMemory),
+    unneeded("request_pool_size", in_http_block | in_server, kMemory),
     unneeded("client_body_in_single_buffer", in_http,
              "Accepted for nginx's sake: a body in memory is in one piece.", Kind::flag),
     unneeded("postpone_output", in_http, kSending),

@@ -60,6 +60,7 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
     if (listener != nullptr && listener->counters() != nullptr) {
         connection->counters_ = listener->counters();
         count(connection->counters_->open);
+        count(connection->counters_->descriptors);
     }
     ++used_;
     ++unburied_;
@@ -159,7 +160,10 @@ void ConnectionPool::set_idle(Connection& connection, bool on) noexcept {
 
 void ConnectionPool::closed(Connection& connection) noexcept {
     connection.all_hook_.unlink();
-    if (connection.counters_ != nullptr) uncount(connection.counters_->open);
+    if (connection.counters_ != nullptr) {
+        uncount(connection.counters_->open);
+        uncount(connection.counters_->descriptors);
+    }
     if (--used_ == 0 && when_empty_) std::exchange(when_empty_, Callback<>())();
 }
 

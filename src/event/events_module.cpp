@@ -96,8 +96,9 @@ constexpr Directive directives[] = {
     rows::duration<&C::accept_hold>(
         "accept_hold", in_events,
         "With the strategies handoff and proxy: how long connections are kept waiting while no worker is "
-        "there, because "
-        "all have died and start again. After that they are accepted, closed and counted (dropped)."),
+        "there, because all have died and start again. The time begins with handoff when the last worker has "
+        "gone, with proxy for each connection when it is accepted. After that they are accepted, closed and "
+        "counted (dropped)."),
     rows::number<&C::handoff_window>(
         "handoff_window", in_events,
         "With the strategies handoff and proxy: how many connections a worker may have been given that it "

@@ -8,12 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "event/listener.hpp"
+#include "event/process/scoreboard.hpp"
+
 namespace berth {
 
 namespace {
 
 constexpr int kRoundsATurn = 16;         // of one direction, before others have their turn
 constexpr std::size_t kSparePipes = 16;  // kept open for the next that have much to move
+
+constexpr std::uint64_t kPipeDescriptors = 2;
 
 constexpr Duration kLinger{30'000};  // lingering_close() at the end, as HTTP's lingering_time
 constexpr Duration kLingerRead{5'000};
@@ -58,7 +63,8 @@ void Relay::start(Connection& client, Connection& server, RelayOptions options) 
 }
 
 Relay::Relay(Connection& client, Connection& server, RelayOptions options)
-    : idle_(options.idle),
+    : counters_(client.listener() == nullptr ? nullptr : client.listener()->counters()),
+      idle_(options.idle),
       client_rest_(options.client_rest),
       ended_(options.ended),
       client_side_(*this, true),
@@ -116,7 +122,7 @@ Relay::Step Relay::read(Flow& flow) {
     if (got.would_block()) return Step::wait;
     if (got.closed()) return flow.at_end = true, Step::more;
     if (!got.ok()) return failed(flow);
-    if (got.bytes == piece.size() && can_splice(*flow.from, *flow.to)) flow.pipe = borrow_pipe();
+    if (got.bytes == piece.size() && can_splice(*flow.from, *flow.to)) take_pipe(flow);
     const std::string_view bytes(piece.data(), got.bytes);
     const IoResult result = flow.to->send(bytes);
     if (result.bytes < bytes.size() && !result.failed()) flow.waiting = bytes.substr(result.bytes);
@@ -139,7 +145,7 @@ Relay::Step Relay::sent(Flow& flow, const IoResult& result) {
     if (result.would_block()) return Step::wait;
     flow.waiting = std::string();
     flow.in_pipe = 0;
-    flow.pipe = Pipe();  // with whatever is in it
+    give_pipe(flow);  // closed, with whatever is in it
     flow.done = true;
     if (from(flow.from != up_.from).done) return end(RelayEnd::finished), Step::over;
     discard(flow);
@@ -184,10 +190,20 @@ void Relay::hurry() {
     if (down_.done) touch();
 }
 
+void Relay::take_pipe(Flow& flow) {
+    flow.pipe = borrow_pipe();
+    if (flow.pipe.read && counters_ != nullptr) count(counters_->descriptors, kPipeDescriptors);
+}
+
+Pipe Relay::give_pipe(Flow& flow) noexcept {
+    if (flow.pipe.read && counters_ != nullptr) uncount(counters_->descriptors, kPipeDescriptors);
+    return std::exchange(flow.pipe, Pipe());
+}
+
 void Relay::return_pipe(Flow& flow) noexcept {
     if (!flow.pipe.read) return;
-    if (spare_pipes().size() < kSparePipes) spare_pipes().push_back(std::move(flow.pipe));
-    flow.pipe = Pipe();
+    Pipe pipe = give_pipe(flow);
+    if (spare_pipes().size() < kSparePipes) spare_pipes().push_back(std::move(pipe));
 }
 
 // on_gone() follows for both.
@@ -214,6 +230,7 @@ void Relay::on_gone(bool client) noexcept {
     if (ended_) ended_(end_);
     for (Flow* flow : {&up_, &down_}) {
         if (flow->in_pipe == 0) return_pipe(*flow);
+        give_pipe(*flow);
     }
     delete this;
 }

@@ -91,12 +91,15 @@ class Relay {
     void discard(Flow& flow);
     void touch();
     void hurry();
+    void take_pipe(Flow& flow);
+    Pipe give_pipe(Flow& flow) noexcept;
     void return_pipe(Flow& flow) noexcept;
     void end(RelayEnd how);
     void on_gone(bool client) noexcept;
 
-    Flow up_;    // client to server
-    Flow down_;  // server to client
+    Flow up_;                     // client to server
+    Flow down_;                   // server to client
+    ListenerCounters* counters_;  // the client's
     Duration idle_;
     Duration client_rest_;
     Callback<RelayEnd> ended_;

@@ -42,6 +42,13 @@ void HandoffListener::on_hold_over() {
     engine_.look();
 }
 
+void HandoffListener::count_descriptors() noexcept {
+    const std::size_t held = queue_.size() + undecided_;
+    if (held > counted_) count(counters_.descriptors, held - counted_);
+    if (held < counted_) uncount(counters_.descriptors, counted_ - held);
+    counted_ = held;
+}
+
 HandoffEngine::HandoffEngine(EventLoop& loop)
     : loop_(loop),
       work_(Callback<>::to<&HandoffEngine::work>(*this)),
@@ -259,6 +266,7 @@ void HandoffEngine::on_again() {
 }
 
 void HandoffEngine::forget_closed() {
+    for (auto& listener : listeners_) listener->count_descriptors();
     if (ending_) return;
     listeners_.remove_if([](const auto& listener) { return listener->closed_ && listener->undecided_ == 0; });
 }

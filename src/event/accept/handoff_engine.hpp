@@ -97,6 +97,7 @@ class HandoffListener {
     friend class HandoffEngine;
     void on_ready(Readiness);
     void on_hold_over();
+    void count_descriptors() noexcept;
 
     HandoffEngine& engine_;
     std::size_t index_;
@@ -106,6 +107,7 @@ class HandoffListener {
     std::vector<HandoffTarget*> members_;  // who was given a connection the longest ago is the first
     std::deque<HandedConnection> queue_;
     std::size_t undecided_ = 0;  // of its connections, with targets
+    std::size_t counted_ = 0;    // of its descriptors, in counters_, where other listeners may count as well
     bool ready_ = false;         // something may wait in the backlog
     bool woken_ = false;         // because the system said so
     bool rejecting_ = false;

@@ -37,10 +37,20 @@ class FrontPort final : public Buried {
  public:
     struct Slot {
         Address address;
+        ListenerCounters& counters;
         std::uint64_t open = 0;  // relayed to it by this front
         bool absent = false;     // nobody listens there: a slot that only other configurations have
         bool failing = false;    // the last attempt failed, and the log says so
-        static void on_ended(void* self, RelayEnd) { --static_cast<Slot*>(self)->open; }
+
+        void linked() noexcept {
+            ++open;
+            count(counters.descriptors);
+        }
+        void unlinked() noexcept {
+            --open;
+            uncount(counters.descriptors);
+        }
+        static void on_ended(void* self, RelayEnd) { static_cast<Slot*>(self)->unlinked(); }
     };
 
     FrontPort(Worker& front, const Listening::Entry& entry, Listener& listener, ListenerCounters& counters)
@@ -139,6 +149,7 @@ class FrontSession final : public Session {
 
     void place();
     bool offer(unsigned slot);
+    void refused() noexcept;
     void established();
     void client_speaks();
     void doubt();
@@ -157,7 +168,8 @@ class FrontSession final : public Session {
     State state_ = State::first_words;
     bool placed_ = false;
     bool reserved_ = false;
-    bool moves_ = false;  // a worker that was to have it would not, or has died
+    bool refused_ = false;
+    std::uint64_t left_by_ = 0;  // the worker that was to have it, and would not or has died
     unsigned slot_ = 0;
     std::uint64_t worker_ = 0;
     TimePoint doubts_until_{};
@@ -169,7 +181,7 @@ class FrontSession final : public Session {
 void FrontPort::learn_slots() {
     while (slots_.size() < board().slots.load()) {
         const auto number = static_cast<unsigned>(slots_.size());
-        slots_.push_back({entry_.private_address(number)});
+        slots_.push_back({entry_.private_address(number), counters_});
         order_.insert(order_.begin(), number);
     }
 }
@@ -204,7 +216,6 @@ std::optional<unsigned> FrontPort::choose(const Address& client, const std::vect
 bool FrontPort::failed(unsigned slot, int error_number) {
     // As a full backlog says: of a unix socket by EAGAIN, of a TCP one by silence.
     const bool full = error_number == EAGAIN || error_number == ETIMEDOUT;
-    if (full) count(counters_.refused);
     if (error_number == EAGAIN) return full;
     slots_[slot].absent = error_number == ENOENT || error_number == ECONNREFUSED;
     if (std::exchange(slots_[slot].failing, true)) return full;
@@ -282,12 +293,12 @@ bool FrontSession::offer(unsigned slot) {
         worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
     if (server == nullptr) {
         --place.offered;
-        if (worker_ != 0) moves_ |= port_.failed(slot, errno);
+        if (worker_ != 0 && port_.failed(slot, errno)) refused();
         return false;
     }
     reserve(false);
     slot_ = slot;
-    ++port_.slot(slot).open;
+    port_.slot(slot).linked();
     auto link = std::make_unique<FrontLink>(*this);
     link_ = link.get();
     server->set_session(std::move(link));
@@ -295,6 +306,12 @@ bool FrontSession::offer(unsigned slot) {
     state_ = State::connecting;
     connection().deadline(kConnect);
     return true;
+}
+
+// Once for each connection, however often it is tried.
+void FrontSession::refused() noexcept {
+    left_by_ = worker_;
+    if (!std::exchange(refused_, true)) count(port_.counters().refused);
 }
 
 void FrontSession::on_connected(int error_number) {
@@ -323,11 +340,12 @@ void FrontSession::established() {
     if (words.failed()) return client.abort();
     if (sent.failed()) {
         client.unread(all.substr(header));
-        moves_ = true;
+        left_by_ = worker_;
         return retry_elsewhere();
     }
     placed(true);
-    if (std::exchange(moves_, false)) count(port_.counters().redistributed);
+    const std::uint64_t left_by = std::exchange(left_by_, 0);
+    if (left_by != 0 && left_by != worker_) count(port_.counters().redistributed);
     connection().deadline(port_.idle_time());
     if (words.bytes > 0 || words.closed() || sent.bytes < all.size())
         relay(std::string(all.substr(sent.bytes)));
@@ -335,7 +353,7 @@ void FrontSession::established() {
 
 void FrontSession::not_connected(int error_number) {
     --port_.board().places[slot_].offered;
-    moves_ |= port_.failed(slot_, error_number);
+    if (port_.failed(slot_, error_number)) refused();
     retry_elsewhere();
 }
 
@@ -386,7 +404,7 @@ void FrontSession::relay(std::string unsent) {
 
 void FrontSession::drop_link() noexcept {
     if (link_ == nullptr) return;
-    --port_.slot(slot_).open;
+    port_.slot(slot_).unlinked();
     link_->leave();
     std::exchange(link_, nullptr)->connection().close();
     reserve(true);
@@ -408,7 +426,7 @@ void FrontSession::on_worker_speaks() {
 // A worker that lives has ended the connection of its own accord; for one that has died it goes to another.
 void FrontSession::decide() {
     if (port_.board().places[slot_].worker.load() != worker_) {
-        moves_ = true;
+        left_by_ = worker_;
         return try_again();
     }
     if (connection().loop().now() < doubts_until_) return connection().deadline(kTryAgain);

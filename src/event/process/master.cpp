@@ -68,6 +68,7 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     row.pid = ::getpid();
     workers_.sharing().serve(*current_->cycle);
     workers_.sharing().inherit(program_.asked);
+    workers_.sharing().started_with(program_.given);
     start_workers();
     tick_.start(loop_, kTick);
     commands_.use(*current_->cycle);
@@ -76,7 +77,10 @@ Result<void> Master::run(const std::function<Result<void>()>& announce) {
     control_.close();
     pid_file_.remove();
     // While another binary serves the same unix sockets, their paths are its.
-    if (!shares_sockets()) listeners_.remove_unix_paths(true);
+    if (!shares_sockets()) {
+        listeners_.remove_unix_paths(true);
+        remove_worker_folder(*current_->cycle);
+    }
     log().notice("exit");
     end_despite_thread(reload_ != nullptr || commands_.at_work(), log());
     return {};
@@ -184,7 +188,7 @@ void Master::serve_stranded() {
     if (!there) workers_.sharing().rest();
     if (needed && !there) {
         log().notice("connections have come back: a worker is started for them");
-        start_worker(ProcessRole::worker, 0);
+        start_worker({ProcessRole::worker, 0});
     } else if (!needed && there) {
         workers_.drain_all(Drain::politely);
         workers_.sharing().rest();
@@ -214,24 +218,22 @@ void Master::reopen() {
 // --- workers
 
 void Master::start_workers() {
-    for (unsigned slot = 0; slot < wanted_; ++slot) start_worker(ProcessRole::worker, slot);
-    for (unsigned slot = 0; slot < wanted_fronts_; ++slot) start_worker(ProcessRole::front, slot);
+    for (unsigned slot = 0; slot < wanted_; ++slot) start_worker({ProcessRole::worker, slot});
+    for (unsigned slot = 0; slot < wanted_fronts_; ++slot) start_worker({ProcessRole::front, slot});
 }
 
 unsigned Master::wanted(ProcessRole role) const noexcept {
     return role == ProcessRole::front ? wanted_fronts_ : wanted_;
 }
 
-void Master::start_worker(ProcessRole role, unsigned slot) {
-    Result<void> spawned = workers_.spawn(*current_, slot, role);
+void Master::start_worker(const Missing& place) {
+    // Before it begins: it shows the number itself.
+    if (place.died) scoreboard_.count_restart(place.role, place.slot);
+    Result<void> spawned = workers_.spawn(*current_, place.slot, place.role);
     if (spawned) return;
+    if (place.died) scoreboard_.uncount_restart(place.role, place.slot);
     log().alert("{}", spawned.error().message);
-    start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), role, slot);
-}
-
-void Master::start_again(ProcessRole role, unsigned slot) {
-    scoreboard_.count_restart(role, slot);
-    start_worker(role, slot);
+    start_worker_after(std::max(respawn_.died(loop_.now(), std::nullopt), RespawnPolicy::kStep), place);
 }
 
 void Master::note_missing() noexcept {
@@ -239,8 +241,8 @@ void Master::note_missing() noexcept {
 }
 
 // Who waits already does not wait longer because of another.
-void Master::start_worker_after(Duration wait, ProcessRole role, unsigned slot) {
-    missing_.push_back({role, slot});
+void Master::start_worker_after(Duration wait, const Missing& place) {
+    missing_.push_back(place);
     note_missing();
     if (!respawn_timer_.armed()) respawn_timer_.start(loop_, wait);
 }
@@ -297,23 +299,24 @@ void Master::replace(WorkerHandle& worker) {
     std::optional<Duration> ready_for;
     if (worker.ready()) ready_for = loop_.now() - worker.ready_at();
     const Duration wait = respawn_.died(loop_.now(), ready_for);
-    if (wait == Duration(0)) return start_again(role, slot);
+    if (wait == Duration(0)) return start_worker({role, slot, true});
     log().warn("{} {} died early, {} times now: its replacement waits {} ms", to_text(role), slot,
                respawn_.failures(), wait.count());
-    start_worker_after(wait, role, slot);
+    start_worker_after(wait, {role, slot, true});
 }
 
 void Master::respawn_missing() {
     const auto missing = std::exchange(missing_, {});
     note_missing();
-    for (const auto [role, slot] : missing) {
-        if (slot < wanted(role) && ending_ == Ending::no && !workers_stopped_) start_again(role, slot);
+    for (const Missing& place : missing) {
+        const bool is_wanted = place.slot < wanted(place.role);
+        if (is_wanted && ending_ == Ending::no && !workers_stopped_) start_worker(place);
     }
 }
 
 void Master::add_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ >= kMostWorkers) return;
-    start_worker(ProcessRole::worker, wanted_++);
+    start_worker({ProcessRole::worker, wanted_++});
     log().notice("{} workers now", wanted_);
 }
 
@@ -321,6 +324,7 @@ void Master::remove_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ <= 1) return;
     --wanted_;
     std::erase_if(missing_, [&](const Missing& is) { return is.slot >= wanted(is.role); });
+    note_missing();
     for (auto& worker : workers_.all()) {
         const WorkerIdentity& is = worker->identity();
         const bool surplus = is.generation == current_->number() && is.slot >= wanted(is.role);
@@ -335,6 +339,7 @@ void Master::stop_workers() {
     if (ending_ != Ending::no) return;
     workers_stopped_ = true;
     missing_.clear();
+    note_missing();
     log().notice("stopping the workers; SIGHUP starts them again");
     // Reloads that were asked for before this are given up with the one that is under way.
     reload_again_ = false;

@@ -27,7 +27,7 @@ constexpr ListenerMember kListenerSums[] = {
     &ListenerCounters::wakeups,  &ListenerCounters::empty_wakeups, &ListenerCounters::failures,
     &ListenerCounters::received, &ListenerCounters::sent};
 constexpr ListenerMember kListenerGauges[] = {&ListenerCounters::open, &ListenerCounters::idle,
-                                              &ListenerCounters::waiting};
+                                              &ListenerCounters::waiting, &ListenerCounters::descriptors};
 static_assert(sizeof(ListenerCounters) == 2 * 64, "a new counter belongs to one of the lists above");
 
 constexpr RowMember kRowSums[] = {&ScoreboardRow::evicted,           &ScoreboardRow::drain_closed,
@@ -190,6 +190,11 @@ ScoreboardRow* Scoreboard::take(std::uint32_t slot, std::uint64_t id, std::uint6
 void Scoreboard::count_restart(ProcessRole role, std::uint32_t slot) noexcept {
     count(memory_->respawns);
     if (slot < kRows) count(memory_->restarts[static_cast<std::size_t>(role)][slot]);
+}
+
+void Scoreboard::uncount_restart(ProcessRole role, std::uint32_t slot) noexcept {
+    uncount(memory_->respawns);
+    if (slot < kRows) uncount(memory_->restarts[static_cast<std::size_t>(role)][slot]);
 }
 
 std::uint64_t Scoreboard::count_lost(ScoreboardRow& row) noexcept {

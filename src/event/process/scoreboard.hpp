@@ -50,6 +50,9 @@ struct alignas(64) ListenerCounters {
     SharedCounter open;     // connections that came through this socket and are open
     SharedCounter idle;     // of these, waiting for a request
     SharedCounter waiting;  // master: accepted, but not yet with a worker
+    // Held open for its clients' connections: theirs, in a front also those to workers and the pipes between,
+    // in the master copies of what a worker has not taken yet.
+    SharedCounter descriptors;
 };
 
 enum class WorkerState : std::uint32_t { none, starting, ready, draining };
@@ -196,6 +199,8 @@ class Scoreboard {
     AcceptLease& accept_lease() noexcept { return memory_->accept_lease; }
     // The process in this slot died and another is started in its place; counts in respawns(), too.
     void count_restart(ProcessRole role, std::uint32_t slot) noexcept;
+    // It could not be started.
+    void uncount_restart(ProcessRole role, std::uint32_t slot) noexcept;
 
  private:
     struct ListenerName {

@@ -198,10 +198,11 @@ void Worker::close_unused() {
 }
 
 void Worker::end_shutdown() {
-    const std::size_t open = connections_.used();
-    if (open == 0) return;
-    count(row_.shutdown_closed, open);
-    log().warn("{} connections closed by worker_shutdown_timeout", open);
+    if (connections_.used() == 0) return;
+    std::size_t clients = 0;
+    connections_.for_each([&](Connection& connection) { clients += connection.listener() != nullptr; });
+    count(row_.shutdown_closed, clients);
+    log().warn("{} connections closed by worker_shutdown_timeout", clients);
     stop();
 }
 

@@ -74,6 +74,12 @@ constexpr Column kColumns[kListenerColumns] = {
     {"waiting",
      {"berth_listener_waiting_connections", gauge, "Connections accepted, but not yet with a worker."},
      {"berth_process_waiting_connections", gauge, "Connections accepted, but not yet with a worker."}},
+    {"descriptors",
+     {"berth_listener_descriptors", gauge,
+      "Descriptors held for the connections of clients: one each, in a front also those to workers and the "
+      "pipes between, in the master copies of what no worker has taken yet."},
+     {"berth_process_listener_descriptors", gauge,
+      "Descriptors that a process holds for the connections of its clients."}},
 };
 
 constexpr Metric kBuild{"berth_build_info", gauge, "Always 1; the version of the server."};
@@ -82,8 +88,9 @@ constexpr Metric kUptime{"berth_uptime_seconds", gauge, "Since the start of the 
 constexpr Metric kReloads{"berth_reloads_total", counter, "Configurations that came into force."};
 constexpr Metric kFailedReloads{"berth_failed_reloads_total", counter, "Configurations that were refused."};
 constexpr Metric kDeaths{"berth_process_deaths_total", counter, "Processes that died without being asked."};
-constexpr Metric kMissing{"berth_process_missing", gauge,
-                          "Processes that died early and whose replacement waits (worker_respawn_delay)."};
+constexpr Metric kMissing{
+    "berth_process_missing", gauge,
+    "Processes that died early or could not be started, and wait for it (worker_respawn_delay)."};
 constexpr Metric kRespawns{"berth_process_respawns_total", counter,
                            "Processes started in the place of dead ones."};
 
@@ -109,7 +116,8 @@ constexpr Metric kEvicted{"berth_connections_evicted_total", counter,
 constexpr Metric kDrainClosed{"berth_connections_drain_closed_total", counter,
                               "Idle connections closed at the end of worker_idle_drain."};
 constexpr Metric kShutdownClosed{"berth_connections_shutdown_closed_total", counter,
-                                 "Connections with work under way closed by worker_shutdown_timeout."};
+                                 "Connections with work under way closed by worker_shutdown_timeout; with "
+                                 "strategy=proxy by a front, a worker, or each on its side."};
 constexpr Metric kBadProxy{"berth_connections_bad_proxy_header_total", counter,
                            "Connections closed because of their PROXY header."};
 constexpr Metric kSlowBodies{"berth_requests_slow_body_total", counter,
@@ -242,16 +250,17 @@ void write_listeners(StatusWriter& out, const Snapshot& now) {
     }
 }
 
-void write_connections(StatusWriter& out, const Counts& workers) {
+// Under proxy fronts have the clients' connections, too: what they close is not what workers close.
+void write_connections(StatusWriter& out, const Counts& workers, const Counts& fronts) {
     const ConnectionStates states(workers);
     const auto connections = out.object("connections");
     out.number("open", states.open);
     out.value_by("state", "reading", kConnections, states.reading);
     out.value_by("state", "writing", kConnections, states.writing);
     out.value_by("state", "waiting", kConnections, states.waiting);
-    out.value("evicted", kEvicted, workers.evicted);
-    out.value("drain_closed", kDrainClosed, workers.drain_closed);
-    out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed);
+    out.value("evicted", kEvicted, workers.evicted + fronts.evicted);
+    out.value("drain_closed", kDrainClosed, workers.drain_closed + fronts.drain_closed);
+    out.value("shutdown_closed", kShutdownClosed, workers.shutdown_closed + fronts.shutdown_closed);
     out.value("bad_proxy_headers", kBadProxy, workers.bad_proxy_headers);
     out.value("slow_bodies", kSlowBodies, workers.slow_bodies);
     out.value("unwritten_bodies", kUnwrittenBodies, workers.unwritten_bodies);
@@ -288,7 +297,7 @@ void write_status(Worker& worker, StatusWriter& out) {
     write_server(out, now, worker);
     write_processes(out, now, worker.loop().wall());
     write_listeners(out, now);
-    write_connections(out, workers);
+    write_connections(out, workers, now.sum(ProcessRole::front));
     write_http(out, now, workers);
 }
 

@@ -12,7 +12,7 @@ constexpr SharedCounter ListenerCounters::*kMembers[kListenerColumns] = {
     &ListenerCounters::redistributed, &ListenerCounters::dropped,       &ListenerCounters::lost,
     &ListenerCounters::wakeups,       &ListenerCounters::empty_wakeups, &ListenerCounters::failures,
     &ListenerCounters::received,      &ListenerCounters::sent,          &ListenerCounters::open,
-    &ListenerCounters::idle,          &ListenerCounters::waiting};
+    &ListenerCounters::idle,          &ListenerCounters::waiting,       &ListenerCounters::descriptors};
 
 std::uint64_t value_of(const SharedCounter& counter) { return counter.load(std::memory_order_relaxed); }
 

@@ -14,7 +14,7 @@
 namespace berth::status {
 
 // The members of ListenerCounters, in the order of listener_columns().
-inline constexpr std::size_t kListenerColumns = 14;
+inline constexpr std::size_t kListenerColumns = 15;
 using ListenerRow = std::array<std::uint64_t, kListenerColumns>;
 
 inline constexpr std::size_t kAccepted = 0;

@@ -73,35 +73,6 @@ TEST(HandoffLifeTest, UnderLoadReloadsAndUpgradesLoseNothing) {
     EXPECT_EQ(server.error_log().find("waited for a worker"), std::string::npos);
 }
 
-TEST(HandoffLifeTest, UnderLoadAPortChangesItsStrategyAndLosesNothing) {
-    Server server(config("handoff"));
-    Load load(server.port(), "/");
-    for (unsigned i = 0; i < long_run(3, 30); ++i) {
-        for (const char* strategy : {"shared", "handoff"}) {
-            server.set_config(config(strategy));
-            ASSERT_TRUE(load.wait_for(30));
-            const RunResult result = server.reload();
-            ASSERT_EQ(result.code, 0) << result.err << server.error_log();
-        }
-    }
-    ASSERT_TRUE(load.wait_for(30));
-    expect_clean(load);
-}
-
-TEST(HandoffLifeTest, UnderLoadMoreAndFewerWorkersLoseNothing) {
-    Server server(config("handoff"));
-    Load load(server.port(), "/");
-    for (unsigned i = 0; i < long_run(2, 30); ++i) {
-        server.signal(SIGTTIN);
-        ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
-        ASSERT_TRUE(load.wait_for(30));
-        server.signal(SIGTTOU);
-        ASSERT_TRUE(load.wait_for(30));
-        ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
-    }
-    expect_clean(load);
-}
-
 // What waits in the master when an address changes hands goes to those who still serve it.
 TEST(HandoffLifeTest, WhatWaitsDuringAReloadIsServed) {
     Server server(config("handoff", 1));

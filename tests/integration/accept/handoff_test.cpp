@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -116,18 +117,6 @@ std::uint64_t total(const Server& server, const std::string& counter) {
         sum += std::strtoull(text.c_str() + text.find("} ", at) + 2, nullptr, 10);
     }
     return sum;
-}
-
-// Lets the process open no further descriptor; returns the limit it had.
-rlimit forbid_descriptors(pid_t pid) {
-    const std::string folder = "/proc/" + std::to_string(pid) + "/fd/";
-    rlim_t lowest = 0;
-    while (std::filesystem::is_symlink(folder + std::to_string(lowest))) ++lowest;
-    rlimit before{};
-    EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, nullptr, &before), 0);
-    const rlimit now{lowest, before.rlim_max};
-    EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, &now, nullptr), 0);
-    return before;
 }
 
 TEST(HandoffTest, RoundRobinOverIdleWorkersIsExact) {
@@ -253,28 +242,6 @@ TEST(HandoffTest, AMasterWithoutDescriptorsLosesNothingAndRecovers) {
     ASSERT_EQ(::prlimit(master, RLIMIT_NOFILE, &before, nullptr), 0);
     for (Client& client : clients) EXPECT_NE(served_by(client), 0);
     serving(server, 2);
-}
-
-TEST(HandoffTest, LeastConnPrefersWhoHasFewer) {
-    Server server(config(2, "accept_balance least_conn;"));
-    serving(server, 2);
-    std::map<pid_t, std::vector<Client>> kept;
-    for (int i = 0; i < 12; ++i) {
-        Client client(server.port());
-        ASSERT_TRUE(client.get("/"));
-        const pid_t by = served_by(client);
-        kept[by].push_back(std::move(client));
-    }
-    ASSERT_EQ(kept.size(), 2U);
-    const pid_t fewer = kept.begin()->first;
-    kept.erase(kept.begin());
-    const auto next = [&] { return std::atoi(fetch(server.port(), "/").body.c_str()); };
-    ASSERT_TRUE(eventually([&] { return next() == fewer && next() == fewer; }));
-    for (int i = 0; i < 3; ++i) {
-        Client& client = kept[fewer].emplace_back(server.port());
-        ASSERT_TRUE(client.get("/"));
-        EXPECT_EQ(served_by(client), fewer);
-    }
 }
 
 TEST(HandoffTest, IpHashKeepsAClientAtItsWorker) {

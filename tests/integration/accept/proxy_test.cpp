@@ -370,36 +370,6 @@ TEST(ProxyTest, ASilentClientIsClosedByItsWorker) {
     EXPECT_TRUE(client.wait_closed());
 }
 
-TEST(ProxyTest, StrategiesChangeUnderLoad) {
-    Server server(config(2));
-    ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/");
-    for (unsigned i = 0; i < long_run(6, 60); ++i) {
-        ASSERT_TRUE(load.wait_for(50));
-        server.set_config(config(2, "", i % 2 == 0 ? "strategy=shared" : "strategy=proxy"));
-        const RunResult result = server.reload();
-        ASSERT_EQ(result.code, 0) << result.err << server.error_log();
-    }
-    ASSERT_TRUE(load.wait_for(50));
-    expect_nothing_lost(load);
-}
-
-TEST(ProxyTest, WorkersMoreAndFewerUnderLoad) {
-    Server server(config(2));
-    ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/");
-    for (unsigned i = 0; i < long_run(3, 30); ++i) {
-        ASSERT_TRUE(load.wait_for(50));
-        server.signal(SIGTTIN);
-        ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
-        ASSERT_TRUE(load.wait_for(50));
-        server.signal(SIGTTOU);
-        ASSERT_TRUE(server.wait_log("2 workers now", i + 1));
-    }
-    ASSERT_TRUE(load.wait_for(50));
-    expect_nothing_lost(load);
-}
-
 TEST(ProxyTest, ALastAnswerIsGivenWhenTheServerQuits) {
     Server server(config(2, "front_processes 2;"));
     ASSERT_TRUE(serves(server, 2, 2));

@@ -2,11 +2,13 @@
 #include "tests/integration/accept/workers_of.hpp"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "tests/integration/support/client.hpp"
@@ -21,11 +23,11 @@ pid_t number(std::string_view text) {
     return pid;
 }
 
+}  // namespace
+
 bool asleep(pid_t pid) {
     return file_text(fmt::format("/proc/{}/status", pid)).find("State:\tS") != std::string::npos;
 }
-
-}  // namespace
 
 std::string answering_pid(unsigned workers, std::string_view events, std::string_view listen,
                           std::string_view main) {
@@ -82,6 +84,17 @@ std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections) {
         ++counts[number(client.read_response().body)];
     }
     return counts;
+}
+
+rlimit forbid_descriptors(pid_t pid) {
+    const std::string folder = "/proc/" + std::to_string(pid) + "/fd/";
+    rlim_t lowest = 0;
+    while (std::filesystem::is_symlink(folder + std::to_string(lowest))) ++lowest;
+    rlimit before{};
+    EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, nullptr, &before), 0);
+    const rlimit now{lowest, before.rlim_max};
+    EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, &now, nullptr), 0);
+    return before;
 }
 
 bool upgrade_wholly(Server& server) {

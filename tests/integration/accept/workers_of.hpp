@@ -1,6 +1,7 @@
 // What the tests of accept strategies look at: what workers do, counted by the kernel.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -20,6 +21,9 @@ std::string answering_pid(unsigned workers, std::string_view events, std::string
 // Waits until there are so many workers, each of them asleep.
 bool at_rest(const Server& server, std::size_t workers);
 
+// Whether one process sleeps now.
+bool asleep(pid_t pid);
+
 // How often these processes went to sleep since they began, all together (proc(5)).
 std::uint64_t voluntary_switches(const std::vector<pid_t>& workers);
 
@@ -31,6 +35,9 @@ std::size_t accepted(std::uint16_t port);
 
 // How often each answered, on so many connections that were open at once.
 std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections);
+
+// Lets the process, which is of this user, open no further descriptor; returns the limit it had.
+rlimit forbid_descriptors(pid_t pid);
 
 // Starts the new binary and ends the old one; false when something took too long.
 bool upgrade_wholly(Server& server);

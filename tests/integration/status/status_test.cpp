@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
 #include <sstream>
 
+#include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -411,6 +413,48 @@ TEST(StatusTest, ASlotWhoseReplacementWaitsIsSeen) {
     EXPECT_EQ(metrics["berth_process_missing"], 1) << metrics.text;
     EXPECT_EQ(metrics["berth_process_deaths_total"], deaths);
     EXPECT_EQ(metrics["berth_process_respawns_total"], deaths - 1);
+}
+
+TEST(StatusTest, ASlotThatIsNotWantedAnyMoreIsNotMissing) {
+    Server server(config("worker_processes 2; worker_respawn_delay 1h max=1h;"));
+    ASSERT_TRUE(has_workers(server, 2));
+    const auto missing = [&] { return scrape(server)["berth_process_missing"]; };
+    // The one in the second slot dies until its replacement waits; the other answers.
+    ASSERT_TRUE(eventually([&] {
+        const std::vector<pid_t> workers = server.workers();
+        if (workers.size() == 2) ::kill(std::ranges::max(workers), SIGKILL);
+        return server.error_log().find("its replacement waits") != std::string::npos;
+    }));
+    ASSERT_TRUE(eventually([&] { return missing() == 1; }));
+    server.signal(SIGTTOU);
+    EXPECT_TRUE(server.wait_log("1 workers now"));
+    EXPECT_TRUE(eventually([&] { return missing() == 0; }));
+}
+
+// However often a front tries: the worker is stopped, and its socket's backlog full.
+TEST(StatusTest, AFrontCountsEachRefusedConnectionOnce) {
+    const std::string listen = "events { accept_strategy proxy; }";
+    Server server("worker_processes 1; " + listen +
+                  "http { server { listen 127.0.0.1:{port} backlog=1; location / { return 200 hello; } }"
+                  "server { listen 127.0.0.1:{port1} strategy=shared; location /status { status; } } }");
+    ASSERT_TRUE(has_workers(server, 1));
+    ASSERT_EQ(fetch(server.port(), "/").status, 200);
+    const pid_t worker = server.workers().front();
+    std::vector<pid_t> fronts = server.children(server.master());
+    std::erase(fronts, worker);
+    ASSERT_EQ(fronts.size(), 1U);
+    ::kill(worker, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
+    // It tries again and again.
+    const std::uint64_t before = voluntary_switches(fronts);
+    EXPECT_TRUE(eventually([&] { return voluntary_switches(fronts) >= before + 10; }));
+    ::kill(worker, SIGCONT);
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200);
+    const Metrics metrics = scrape(server);
+    EXPECT_EQ(metrics[of_clients(server, "refused_total", "front")], 1) << metrics.text;
+    // It went to the same one in the end.
+    EXPECT_EQ(metrics[of_clients(server, "redistributed_total", "front")], 0) << metrics.text;
 }
 
 TEST(StatusTest, WhatAFrontGivesToAnotherWorkerIsCounted) {

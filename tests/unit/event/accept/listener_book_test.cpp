@@ -146,6 +146,19 @@ TEST_P(ListenerBookTest, TheLastToLeaveClosesIt) {
     EXPECT_EQ(book_.size(), 0U);
 }
 
+TEST_P(ListenerBookTest, WhoLeavesAndAsksAgainHasItsShareAgain) {
+    const ListenAnswer answer = ask(question(0), one_);
+    ask(question(0), two_);
+    book_.leave(question(0), one_);
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(connects(answer.address));
+    EXPECT_TRUE(run_until([&] { return two_.sent.size() == 4; }));
+    EXPECT_TRUE(one_.sent.empty());
+    EXPECT_EQ(ask(question(0), one_).address, answer.address);
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(connects(answer.address));
+    EXPECT_TRUE(run_until([&] { return one_.sent.size() + two_.sent.size() == 8; }));
+    EXPECT_EQ(one_.sent.size(), 2U);
+}
+
 TEST_P(ListenerBookTest, WhenAllHaveDiedItIsHeldForAWhile) {
     book_.limit(64, Duration(20));
     const ListenAnswer answer = ask(question(0), one_);

@@ -163,7 +163,9 @@ TEST(Proxy, EarlyHintsArePassedOnACondition) {
                                        std::pair("/some?a=0&b=yes", true), std::pair("/", true)}) {
         Client client(server.port());
         client.get(path);
-        if (hinted) EXPECT_EQ(client.read_response().status, 103) << path;
+        if (hinted) {
+            EXPECT_EQ(client.read_response().status, 103) << path;
+        }
         EXPECT_EQ(client.read_response().status, 102) << path << ": other interim answers are no hints";
         EXPECT_EQ(client.read_response().body, "final") << path;
     }

@@ -28,10 +28,6 @@ int most_descriptors() {
     return std::max(static_cast<int>(std::min(limit.rlim_cur, kMost)) - kReserve, 3);
 }
 
-std::string name_of(const ListenQuestion& question) {
-    return question.fd < 0 ? question.address.to_text() : "descriptor " + std::to_string(question.fd);
-}
-
 }  // namespace
 
 class HandoffMaster::Target final : public HandoffTarget {
@@ -184,7 +180,7 @@ void HandoffMaster::answer(WorkerHandle& worker, const Message& message) {
     if (Result<ListenAnswer> asked = ask(worker, *question)) {
         answer = *std::move(asked);
     } else {
-        cycle_->log().error("worker {} asked to listen on {}: {}", worker.identity().id, name_of(*question),
+        cycle_->log().error("worker {} asked to listen on {}: {}", worker.identity().id, question->name(),
                             asked.error().message);
         answer.number = question->number;
         answer.error = asked.error().code != 0 ? asked.error().code : EINVAL;
@@ -205,7 +201,7 @@ bool HandoffMaster::may_listen(const ListenQuestion& question) const {
 
 Result<ListenAnswer> HandoffMaster::ask(WorkerHandle& worker, const ListenQuestion& question) {
     if (worker.asked()) return system_error("listen", "a worker that is leaving", ESHUTDOWN);
-    if (!may_listen(question)) return system_error("listen", name_of(question), EACCES);
+    if (!may_listen(question)) return system_error("listen", question.name(), EACCES);
     return book_.ask(question, target(worker), worker.accepting());
 }
 

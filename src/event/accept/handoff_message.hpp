@@ -46,6 +46,9 @@ struct ListenQuestion {
     std::int32_t backlog = 511;
     bool ipv6_only = true;
     std::int32_t unix_mode = -1;  // permissions of a unix socket's path; -1: 0666
+
+    // "127.0.0.1:80", "descriptor 3": for messages.
+    std::string name() const { return fd < 0 ? address.to_text() : "descriptor " + std::to_string(fd); }
 };
 
 // listen, from the master.

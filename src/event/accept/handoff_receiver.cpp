@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "core/cycle.hpp"
@@ -28,7 +29,10 @@ Result<Address> as_the_master_sees(const Address& address, const ProcessConf& co
     if (!address.is_unix() || !conf.working_directory.is_set()) return address;
     const std::string_view path = address.bytes();
     if (path.starts_with('/') || path.starts_with('\0')) return address;
-    return Address::unix_path(std::filesystem::current_path().string() + '/' + std::string(path));
+    std::error_code failed;
+    const std::filesystem::path here = std::filesystem::current_path(failed);
+    if (failed) return system_error("getcwd", *conf.working_directory, failed.value());
+    return Address::unix_path((here / path).string());
 }
 
 }  // namespace
@@ -143,7 +147,7 @@ Result<std::uint32_t> HandoffReceiver::listen(Wish wish) {
     if (auto known = indexes_.find(key); known != indexes_.end()) question->index = known->second.next;
     const HandoffPayload payload(*question);
     if (!worker_.tell_master(MessageType::listen, payload.text())) {
-        return system_error("listen", wish.address.to_text(), ENOTCONN);
+        return system_error("listen", question->name(), ENOTCONN);
     }
     Indexes& indexes = indexes_[key];
     ++indexes.next;
@@ -170,7 +174,7 @@ Result<ListenQuestion> HandoffReceiver::question_about(const Wish& wish) {
 void HandoffReceiver::unlisten(std::uint32_t number) {
     auto found = dynamic_.find(number);
     if (found == dynamic_.end()) return;
-    cease(found->second.listener);
+    if (const std::optional<std::uint32_t> listener = found->second.listener) cease(*listener);
     ListenQuestion question = found->second.question;
     question.leave = true;
     const HandoffPayload payload(question);

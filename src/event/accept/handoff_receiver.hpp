@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/result.hpp"
@@ -67,7 +68,7 @@ class HandoffReceiver {
     struct Dynamic {
         Wish wish;
         ListenQuestion question;
-        std::uint32_t listener = 0;  // 0: not answered yet
+        std::optional<std::uint32_t> listener{};  // once it is answered
     };
     // Of the wishes for one address.
     struct Indexes {

@@ -55,10 +55,14 @@ void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& whe
 }
 
 // Is it one of so many ports, or of all addresses and has one of these ports?
-bool is_among(const Address& address, const Address& first, unsigned ports) {
+bool is_among(const Listening::Entry& entry, const Address& first, unsigned ports) {
+    const Address& address = entry.address;
     if (address.is_unix() || address.port() < first.port() || address.port() - first.port() >= int(ports))
         return false;
-    return address.bytes() == first.bytes() || address.is_wildcard();
+    if (address.bytes() == first.bytes()) return true;
+    const bool of_its_family =
+        address.family() == first.family() || (address.is_ipv6() && !entry.options.ipv6_only);
+    return address.is_wildcard() && of_its_family;
 }
 
 void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, const Address& first) {
@@ -75,7 +79,7 @@ void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, co
         return address;
     };
     for (const Listening::Entry& other : listening.entries) {
-        if (is_among(other.address, first, workers)) {
+        if (is_among(other, first, workers)) {
             return loader.error(entry.at,
                                 fmt::format("worker_listen {}+ has {} ports for as many workers, and one of "
                                             "them is that of \"listen {}\"",

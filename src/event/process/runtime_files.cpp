@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ class FilesAs {
     ~FilesAs() {
         ::setfsuid(::geteuid());
         set(before_, ::getegid());
+        ::prctl(PR_SET_DUMPABLE, dumpable_);
     }
 
  private:
@@ -66,6 +68,8 @@ class FilesAs {
     }
 
     std::vector<gid_t> before_;
+    // A change of these ids takes it away (prctl(2)): a server that crashes would leave no core file.
+    int dumpable_ = ::prctl(PR_GET_DUMPABLE);
 };
 
 Result<void> can_reach(const std::string& path, const RunAs& who) {

@@ -202,7 +202,7 @@ void Worker::end_shutdown() {
     std::size_t clients = 0;
     connections_.for_each([&](Connection& connection) { clients += connection.listener() != nullptr; });
     count(row_.shutdown_closed, clients);
-    log().warn("{} connections closed by worker_shutdown_timeout", clients);
+    if (clients > 0) log().warn("{} connections closed by worker_shutdown_timeout", clients);
     stop();
 }
 

@@ -303,10 +303,14 @@ TEST(HandoffQueueTest, WhatWaitsInTheMasterIsCounted) {
         ASSERT_TRUE(held.emplace_back(server.port()).send("GET / HTTP/1.1\r\nHost: a\r\n"));
         ASSERT_TRUE(eventually([&] { return accepted(server.port()) == i; }));
     }
+    // The first is refused: from then on the master knows that the worker is full.
     std::vector<Client> waiting;
-    for (int i = 0; i < 9; ++i) ASSERT_TRUE(waiting.emplace_back(server.port()).get("/"));
-    EXPECT_TRUE(eventually([&] { return accepted(server.port()) == 7 + 5; })) << accepted(server.port());
+    ASSERT_TRUE(waiting.emplace_back(server.port()).get("/"));
     ASSERT_TRUE(server.wait_log("worker_connections are not enough"));
+    ASSERT_TRUE(eventually([&] { return asleep(server.master()) && asleep(server.workers().front()); }));
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(waiting.emplace_back(server.port()).get("/"));
+    EXPECT_TRUE(eventually([&] { return accepted(server.port()) == 7 + 5; })) << accepted(server.port());
+    ASSERT_TRUE(eventually([&] { return asleep(server.master()); }));
     ASSERT_TRUE(asking.send("\r\n"));
     const StatusText status(server, asking.read_response().body);
     EXPECT_EQ(status("waiting_connections", "master"), 5U) << status.text;
@@ -331,7 +335,7 @@ TEST(HandoffQueueTest, WhatWaitsInTheMasterIsCounted) {
 
 // Nobody came in time.
 TEST_P(BalanceTest, WhatIsDroppedIsCounted) {
-    Server server(config(strategy(), 1, "accept_hold 10ms;", "worker_respawn_delay 1s max=1s;"));
+    Server server(config(strategy(), 1, "accept_hold 10ms;", "worker_respawn_delay 1h max=1h;"));
     ASSERT_TRUE(serves(server, 1));
     // It dies early until the next one has to wait.
     ASSERT_TRUE(eventually([&] {
@@ -341,6 +345,7 @@ TEST_P(BalanceTest, WhatIsDroppedIsCounted) {
     Client client(server.port());
     ASSERT_TRUE(client.get("/"));
     ASSERT_EQ(client.read_response().status, 0);
+    ASSERT_EQ(server.reload().code, 0);
     ASSERT_TRUE(serves(server, 1));
     const StatusText status = status_of(server);
     EXPECT_GE(status("dropped_total", is("proxy") ? "front" : "master"), 1U) << status.text;

@@ -270,6 +270,10 @@ TEST_F(HandoffReceiverTest, WishesForTheSameAddressAreCountedUntilNoneIsLeft) {
     EXPECT_EQ(let_go_of(third), 2U);
     wish_for(0);
     EXPECT_EQ(question_->index, 0U);
+    // None was answered, and what the configuration names is served as before.
+    const FileDescriptor client = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    EXPECT_TRUE(greeted(client));
 }
 
 TEST_F(HandoffReceiverTest, AWishThatCannotBeIsCountedNoMore) {

@@ -61,7 +61,11 @@ TEST(WorkerListenTest, WhatCannotBeIsRefusedWithAReason) {
             "worker_listen 127.0.0.1:9000+ has 4 ports for as many workers, and one of them is that "
             "of \"listen ");
     }
-    EXPECT_NE(load("worker_listen 127.0.0.1:9000+;", "listen 9004;").cycle, nullptr);
+    expect_refused(load("worker_listen 127.0.0.1:9000+;", "listen [::]:9001 ipv6only=off;"), "has 4 ports");
+    for (const char* free : {"9004", "[::]:9001", "[::1]:9001", "127.0.0.2:9001"}) {
+        const Loaded loaded = load("worker_listen 127.0.0.1:9000+;", "listen " + std::string(free) + ";");
+        EXPECT_NE(loaded.cycle, nullptr) << loaded.report;
+    }
     expect_refused(load("", "listen 8000 strategy=handoff worker_listen=unix:;"),
                    "\"worker_listen\" says nothing about strategy \"handoff\"");
     expect_refused(load("worker_listen 127.0.0.1:65534+;", "listen 8000;"), "leaves no ports for 4 workers");

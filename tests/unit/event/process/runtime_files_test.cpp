@@ -2,6 +2,7 @@
 #include "event/process/runtime_files.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -53,12 +54,14 @@ TEST_F(RuntimeFilesTest, FoldersAboveArePassableWhateverTheUmaskIs) {
 TEST_F(RuntimeFilesTest, AFolderThatTheUserMayNotEnterIsNamed) {
     const std::string closed = folder_ + "/closed";
     ASSERT_EQ(::mkdir(closed.c_str(), 0700), 0);
+    const int dumpable = ::prctl(PR_GET_DUMPABLE);
     const Result<void> opened = open(closed + "/open");
     ASSERT_FALSE(opened.ok());
     EXPECT_NE(opened.error().message.find("it may not enter \"" + closed + '"'), std::string::npos)
         << opened.error().message;
     // It was looked at as nobody, and everything else is done as before.
     EXPECT_EQ(::access(closed.c_str(), X_OK), 0);
+    EXPECT_EQ(::prctl(PR_GET_DUMPABLE), dumpable);
     EXPECT_TRUE(std::filesystem::exists(closed + "/open/sockets"));
 }
 

@@ -265,8 +265,8 @@ void Connection::on_timer() {
     close();
 }
 
-void Connection::idle(bool on) noexcept {
-    if (!closed_) pool_->set_idle(*this, on);
+void Connection::idle(bool on, bool evictable) noexcept {
+    if (!closed_) pool_->set_idle(*this, on, evictable);
 }
 
 void Connection::close() noexcept {

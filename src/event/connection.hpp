@@ -110,10 +110,11 @@ class Connection final : public LogContext, private Buried {
     void deadline(Duration time) { timer_.start(*loop_, time); }
     void no_deadline() noexcept { timer_.stop(); }
 
-    // Idle ones may be closed when the worker is short of connections, and are when it finishes. It is the
-    // session that says when; a deadline set before goes on.
-    void idle(bool on) noexcept;
-    bool is_idle() const noexcept { return idle_hook_.linked(); }
+    // Idle ones count as waiting for a request. They may be closed when the worker is short of connections,
+    // and are when it finishes, unless they are not `evictable`. It is the session that says when; a deadline
+    // set before goes on.
+    void idle(bool on, bool evictable = true) noexcept;
+    bool may_be_evicted() const noexcept { return idle_hook_.linked(); }
 
     // --- its end
     // The descriptor is closed now, everything else is destroyed at the end of the turn. Harmless when closed
@@ -189,6 +190,7 @@ class Connection final : public LogContext, private Buried {
     bool held_elsewhere_ = false;
     bool end_sent_ = false;    // or a reset is wanted instead
     bool read_first_ = false;  // not watched yet: it was read at once, and may be over soon
+    bool waits_ = false;       // is idle, evictable or not: counted so
     std::uint32_t requests_ = 0;
     EventLoop* loop_;
     ConnectionPool* pool_;

@@ -146,16 +146,21 @@ void ConnectionPool::give_back(Connection& connection) noexcept {
     --unburied_;
 }
 
-void ConnectionPool::set_idle(Connection& connection, bool on) noexcept {
-    if (connection.is_idle()) {
+void ConnectionPool::set_idle(Connection& connection, bool on, bool evictable) noexcept {
+    if (connection.may_be_evicted()) {
         connection.idle_hook_.unlink();
         --idle_count_;
-        if (connection.counters_ != nullptr) uncount(connection.counters_->idle);
     }
-    if (!on) return;
-    idle_.push_back(connection);
-    ++idle_count_;
-    if (connection.counters_ != nullptr) count(connection.counters_->idle);
+    if (on && evictable) {
+        idle_.push_back(connection);
+        ++idle_count_;
+    }
+    if (std::exchange(connection.waits_, on) == on || connection.counters_ == nullptr) return;
+    if (on) {
+        count(connection.counters_->idle);
+    } else {
+        uncount(connection.counters_->idle);
+    }
 }
 
 void ConnectionPool::closed(Connection& connection) noexcept {

@@ -40,7 +40,7 @@ class ConnectionPool {
     std::size_t limit() const noexcept { return limit_; }
     std::size_t used() const noexcept { return used_; }  // open connections
     std::size_t free() const noexcept { return used_ < limit_ ? limit_ - used_ : 0; }
-    std::size_t idle() const noexcept { return idle_count_; }
+    std::size_t idle() const noexcept { return idle_count_; }  // and may be evicted
     // No slot is left, but for those reserved, and no idle connection could make room.
     bool full() const noexcept { return used_ + reserved_ >= limit_ && idle_count_ == 0; }
     // Keeps a slot for a connection that will be made: who asks full() first leaves it.
@@ -83,7 +83,7 @@ class ConnectionPool {
     void* take_slot();
     bool reads_first() noexcept;
     void found(bool something) noexcept;
-    void set_idle(Connection& connection, bool on) noexcept;
+    void set_idle(Connection& connection, bool on, bool evictable = true) noexcept;
     void closed(Connection& connection) noexcept;
     void give_back(Connection& connection) noexcept;
     void evict(std::size_t count);

@@ -8,7 +8,7 @@ namespace berth {
 void Session::on_deadline() { connection().close(); }
 
 void Session::on_drain() {
-    if (connection().is_idle()) connection().close();
+    if (connection().may_be_evicted()) connection().close();
 }
 
 void Session::on_evict() { connection().close(); }

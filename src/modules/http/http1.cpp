@@ -313,14 +313,14 @@ void Http1::next_request() {
     connection().deadline(is_protected ? protection : timeout);
     connection().log()->at(LogLevel::debug, &connection(), "kept alive, {} requests so far",
                            connection().requests());
-    connection().idle(!is_protected);
+    connection().idle(true, !is_protected);
     if (connection().maybe_readable()) connection().poke();
 }
 
 // At the end of keepalive_min_timeout: from here on, whoever needs the connection's place closes it.
 bool Http1::leave_unprotected() {
     const TimePoint now = connection().loop().now();
-    if (connection().is_idle() || connection().requests() == 0 || now >= until_) return false;
+    if (connection().may_be_evicted() || connection().requests() == 0 || now >= until_) return false;
     connection().deadline(until_ - now);
     connection().idle(true);
     return true;

@@ -170,6 +170,18 @@ TEST(Persistence, ProtectedConnectionsAreNotEvicted) {
     EXPECT_TRUE(kept.wait_closed());
 }
 
+TEST(Persistence, ProtectedConnectionsAreCountedAsWaiting) {
+    Server server("worker_processes 1; " + http(R"(location / { return 200 "$connections_waiting"; }
+        location /kept { keepalive_min_timeout 1h; keepalive_timeout 2h; return 200 ok; })"));
+    Client kept(server.port());
+    ASSERT_TRUE(kept.get("/kept"));
+    ASSERT_EQ(kept.read_response().status, 200);
+    Client client(server.port());
+    EXPECT_TRUE(eventually([&] { return client.get("/") && client.read_response().body == "1"; }));
+    EXPECT_TRUE(eventually([&] { return kept.get("/") && kept.read_response().body == "1"; }))
+        << "the other one alone";
+}
+
 TEST(Persistence, ProtectedConnectionsOutliveTheEndOfTheServer) {
     Server server("worker_processes 1; " + http(R"(location / { return 200 ok; }
         location /kept { keepalive_min_timeout 1h; keepalive_timeout 2h; return 200 ok; })"));

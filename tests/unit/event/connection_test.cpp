@@ -293,6 +293,27 @@ TEST_P(ConnectionsTest, WhenShortTheLongestIdleIsEvicted) {
     EXPECT_TRUE(pool_.full());
 }
 
+TEST_P(ConnectionsTest, AProtectedOneWaitsToo) {
+    ListenerCounters counters{};
+    tcp_pair(pool_).first->close();
+    listener_->count_in(&counters);
+    auto [connection, peer] = tcp_pair(pool_);
+    connection->idle(true, false);
+    EXPECT_EQ(counters.idle.load(), 1U);
+    EXPECT_FALSE(connection->may_be_evicted());
+    EXPECT_EQ(pool_.idle(), 0U);
+    connection->idle(true);
+    EXPECT_EQ(counters.idle.load(), 1U) << "it is the same one";
+    EXPECT_TRUE(connection->may_be_evicted());
+    connection->idle(true, false);
+    EXPECT_EQ(pool_.idle(), 0U);
+    connection->idle(false);
+    EXPECT_EQ(counters.idle.load(), 0U);
+    connection->idle(true, false);
+    connection->close();
+    EXPECT_EQ(counters.idle.load(), 0U);
+}
+
 TEST_P(ConnectionsTest, DrainingClosesIdleOnesAndTellsWhenAllAreGone) {
     auto [busy, one] = local_pair(pool_);
     auto [idle, two] = local_pair(pool_);

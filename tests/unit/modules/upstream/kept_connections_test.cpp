@@ -37,9 +37,9 @@ TEST_F(KeptConnectionsTest, AreUsedAgainLatestFirst) {
     a.keep(*first);
     b.keep(*second);
     EXPECT_EQ(view(1).idle, 2U);
-    EXPECT_TRUE(first->is_idle());
+    EXPECT_TRUE(first->may_be_evicted());
     EXPECT_EQ(a.take_idle(), second);
-    EXPECT_FALSE(second->is_idle());
+    EXPECT_FALSE(second->may_be_evicted());
     EXPECT_EQ(second->session(), nullptr);
     EXPECT_EQ(view(1).idle, 1U);
     turn();

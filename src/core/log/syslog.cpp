@@ -108,9 +108,8 @@ bool SyslogSocket::send(std::string_view text, int severity) noexcept {
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (::send(socket_.get(), packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             return true;
-        // A syslog that was restarted has a new socket behind the same name; a full one is no reason to
-        // reconnect.
-        if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE) return false;
+        // A syslog that was restarted has a new socket behind the same name.
+        if (syslog_refuses(errno)) return false;
         if (!connect()) return false;
     }
     return false;

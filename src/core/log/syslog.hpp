@@ -1,6 +1,7 @@
 // Syslog: messages of RFC 3164 as datagrams to a local or remote syslog.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,6 +25,12 @@ struct SyslogTarget {
     // 514 by default.
     static Result<SyslogTarget> parse(std::string_view text);
 };
+
+// With these errnos the syslog is there, but does not take this line: its reader is slow and the socket full,
+// or the line is too long.
+constexpr bool syslog_refuses(int error_number) noexcept {
+    return error_number == EAGAIN || error_number == ENOBUFS || error_number == EMSGSIZE;
+}
 
 // A datagram socket. Never blocks: a message that does not fit is lost, and send() says so. Safe to use from
 // several threads once open() has succeeded.

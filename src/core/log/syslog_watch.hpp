@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,11 +11,6 @@
 
 namespace berth {
 
-// A full socket whose reader is slow: nothing is wrong but that.
-constexpr bool syslog_is_busy(int error_number) noexcept {
-    return error_number == EAGAIN || error_number == ENOBUFS;
-}
-
 // One beside each SyslogSocket; safe to use from several threads.
 class SyslogWatch {
  public:
@@ -24,7 +18,7 @@ class SyslogWatch {
     // `directive` is whose target it is.
     std::string note(std::string_view directive, const SyslogTarget& target, int error_number) {
         if (error_number != 0) ++lost_;
-        if (syslog_is_busy(error_number)) return {};
+        if (syslog_refuses(error_number)) return {};
         if (error_ == error_number) return {};
         const int before = error_.exchange(error_number);
         const std::string name = std::string(directive) + " syslog:server=" + target.server.to_text();

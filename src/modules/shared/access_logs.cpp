@@ -187,7 +187,7 @@ AccessLogWriters::AccessLogWriters(Worker& worker, const AccessLogFiles& files)
 void AccessLogWriters::send(Syslog& syslog) {
     const SyslogTarget& target = syslog.socket.target();
     const int error = syslog.socket.send(line_) ? 0 : errno;
-    if (syslog_is_busy(error)) return lost_.add("syslog:server=" + target.server.to_text(), error);
+    if (syslog_refuses(error)) return lost_.add("syslog:server=" + target.server.to_text(), error);
     if (error != 0) lost_.add_untold();
     if (const std::string news = syslog.watch.note("access_log", target, error); !news.empty())
         log_.crit("{}", news);

@@ -1,6 +1,7 @@
 // Access logs of a real server: formats, places, buffers.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -269,6 +270,37 @@ TEST(AccessLog, SyslogIsSentDatagrams) {
     const std::string text(packet, static_cast<std::size_t>(got));
     EXPECT_TRUE(text.starts_with("<141>")) << text;  // 17 * 8 + 5
     EXPECT_TRUE(text.ends_with(" shop: GET /there HTTP/1.1 200")) << text;
+    ::close(socket);
+}
+
+// Clients can make a line longer than a datagram: that says nothing of the syslog, and is told once a second.
+TEST(AccessLog, ALineThatIsTooLongForSyslogIsLostAlone) {
+    const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), length), 0);
+    ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    std::string format;
+    for (int i = 0; i < 12; ++i) format += "$arg_a";
+    Server server("worker_processes 1; " +
+                  http("log_format f '" + format + "$uri'; access_log syslog:server=127.0.0.1:" +
+                       std::to_string(ntohs(address.sin_port)) + " f;"));
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(fetch(server.port(), "/long?a=" + std::string(7000, 'a')).status, 200);
+        EXPECT_EQ(fetch(server.port(), "/short").status, 200);
+        pollfd ready{socket, POLLIN, 0};
+        ASSERT_EQ(::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(kLimit).count())), 1);
+        char packet[512];
+        const ssize_t got = ::recv(socket, packet, sizeof packet, 0);
+        ASSERT_GT(got, 0);
+        EXPECT_TRUE(std::string_view(packet, static_cast<std::size_t>(got)).ends_with("/short"));
+    }
+    ASSERT_TRUE(server.wait_log("failed (90: Message too long); 1 access log writes were lost so far"));
+    const std::string log = server.error_log();
+    EXPECT_EQ(log.find("its lines are lost until it is there"), log.npos) << log;
+    EXPECT_EQ(log.find("takes lines again"), log.npos) << log;
     ::close(socket);
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/log/syslog_watch.hpp"
 #include "core/system/access.hpp"
 #include "tests/unit/core/system/temp_folder.hpp"
 
@@ -287,6 +288,17 @@ TEST(Syslog, SendsOverUdpAndUnixAndComesBack) {
     EXPECT_TRUE(receive(local.get()).ends_with("again"));
     EXPECT_TRUE(receive(local.get()).ends_with(name + " takes lines again; 2 were lost"));
     EXPECT_EQ(log.lost_lines(), 2u);
+}
+
+TEST(Syslog, ALineThatIsTooLongSaysNothingOfTheSyslog) {
+    const SyslogTarget target = *SyslogTarget::parse("server=127.0.0.1");
+    SyslogWatch watch;
+    EXPECT_EQ(watch.note("access_log", target, EMSGSIZE), "");
+    EXPECT_FALSE(watch.down());
+    EXPECT_NE(watch.note("access_log", target, ECONNREFUSED), "");
+    EXPECT_EQ(watch.note("access_log", target, EMSGSIZE), "");
+    EXPECT_TRUE(watch.down());
+    EXPECT_TRUE(watch.note("access_log", target, 0).ends_with("; 3 were lost"));
 }
 
 TEST(Syslog, WithNobodyElseToTellStandardErrorIsTold) {

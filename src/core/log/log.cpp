@@ -41,7 +41,8 @@ struct Log::Sink {
     }
     bool write(std::string_view line) noexcept;
     // Writes the line; false when it is lost. `news` gets what there is to say about the target itself.
-    bool take(LogLevel level, std::string_view text, const LogContext* context, std::string& news) noexcept;
+    bool take(LogLevel level, std::string_view text, const LogContext* context,
+              std::vector<std::string>& news) noexcept;
 };
 
 namespace {
@@ -246,7 +247,7 @@ void Log::write(LogLevel level, std::string_view text, const LogContext* context
 }
 
 bool Log::Sink::take(LogLevel level, std::string_view text, const LogContext* context,
-                     std::string& news) noexcept {
+                     std::vector<std::string>& news) noexcept {
     std::string line;
     if (target.json) {
         json_line(line, level, text, context);
@@ -258,35 +259,39 @@ bool Log::Sink::take(LogLevel level, std::string_view text, const LogContext* co
     if (!syslog) return write(line);
     // Syslog has nginx's levels, counted from 0.
     const bool sent = syslog->send(line, static_cast<int>(level) - 1);
-    news += watch.note("error_log", target.syslog, sent ? 0 : errno);
+    std::string noted = watch.note("error_log", target.syslog, sent ? 0 : errno);
+    if (!noted.empty()) news.push_back(std::move(noted));
     return sent;
 }
 
 void Log::emit(LogLevel level, std::string_view text, const LogContext* context) noexcept {
     wall_clock().update();
-    std::string news;
+    std::vector<std::string> news;
     const bool everywhere = context != nullptr && context->logs_everything();
     for (const auto& sink : sinks_) {
         if (level > sink->target.level && !everywhere) continue;
         if (!sink->take(level, text, context, news)) lost_.fetch_add(1, std::memory_order_relaxed);
     }
-    if (!news.empty()) tell(news);
+    if (!news.empty()) tell(std::move(news));
 }
 
-// To all that can hear it; to standard error when there is nobody.
-void Log::tell(const std::string& news) noexcept {
+// Each to all that can hear it; to standard error when there is nobody. Who is told may turn out to be gone,
+// too, which is more to tell; it ends, since nobody is told anything after that.
+void Log::tell(std::vector<std::string> news) noexcept {
     constexpr LogLevel level = LogLevel::crit;
-    bool heard = false;
-    std::string ignored;
-    for (const auto& sink : sinks_) {
-        if (level > sink->target.level || sink->watch.down()) continue;
-        heard |= sink->take(level, news, nullptr, ignored);
+    for (std::size_t i = 0; i < news.size(); ++i) {
+        const std::string text = news[i];
+        bool heard = false;
+        for (const auto& sink : sinks_) {
+            if (level > sink->target.level || sink->watch.down()) continue;
+            heard |= sink->take(level, text, nullptr, news);
+        }
+        if (heard) continue;
+        Sink standard_error;
+        standard_error.target.kind = LogTarget::Kind::standard_error;
+        standard_error.look();
+        standard_error.take(level, text, nullptr, news);
     }
-    if (heard) return;
-    Sink standard_error;
-    standard_error.target.kind = LogTarget::Kind::standard_error;
-    standard_error.look();
-    standard_error.take(level, news, nullptr, ignored);
 }
 
 bool Log::fold(LogLevel level, std::string_view text) noexcept {

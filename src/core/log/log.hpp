@@ -177,7 +177,7 @@ class Log {
     bool fold(LogLevel level, std::string_view text) noexcept;
     void report_repeats(std::int64_t second) noexcept;
     void emit(LogLevel level, std::string_view text, const LogContext* context) noexcept;
-    void tell(const std::string& news) noexcept;
+    void tell(std::vector<std::string> news) noexcept;
 
     std::vector<std::unique_ptr<Sink>> sinks_;
     LogLevel level_ = LogLevel{0};

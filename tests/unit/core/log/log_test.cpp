@@ -301,6 +301,38 @@ TEST(Syslog, ALineThatIsTooLongSaysNothingOfTheSyslog) {
     EXPECT_TRUE(watch.note("access_log", target, 0).ends_with("; 3 were lost"));
 }
 
+std::size_t count_of(const std::string& text, std::string_view part) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = text.find(part, at)) != text.npos; at += part.size()) ++count;
+    return count;
+}
+
+// A file and two syslogs that are gone: what comes of it is in the file.
+void told_of_two(LogLevel first, LogLevel second) {
+    const TempFolder folder;
+    Log log;
+    EXPECT_TRUE(log.add(to_file(folder / "error.log", LogLevel::crit)));
+    LogTarget target;
+    target.kind = LogTarget::Kind::syslog;
+    for (const auto& [name, level] : {std::pair("a", first), std::pair("b", second)}) {
+        target.level = level;
+        target.syslog = *SyslogTarget::parse("server=unix:" + (folder / name));
+        EXPECT_TRUE(log.add(target));
+    }
+    log.info("one");
+    log.info("two");
+    const std::string told = folder.content("error.log");
+    EXPECT_EQ(count_of(told, "its lines are lost until it is there\n"), 2U) << told;
+    EXPECT_EQ(count_lines(told), 2U) << told;
+    EXPECT_NE(told.find("server=unix:" + (folder / "a")), told.npos) << told;
+    EXPECT_NE(told.find("server=unix:" + (folder / "b")), told.npos) << told;
+}
+
+TEST(Syslog, TwoThatAreGoneAreTwoLines) { told_of_two(LogLevel::info, LogLevel::info); }
+
+// The second is found to be gone only when it is to be told of the first.
+TEST(Syslog, WhoIsGoneWhenToldIsToldOfToo) { told_of_two(LogLevel::info, LogLevel::crit); }
+
 TEST(Syslog, WithNobodyElseToTellStandardErrorIsTold) {
     const TempFolder folder;
     Log log;

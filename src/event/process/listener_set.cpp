@@ -99,6 +99,7 @@ Result<void> ListenerSet::open(const Listening::Entry& entry) {
         if (Result<void> ready = item.listener->bind_and_listen(); !ready) return ready;
     }
     item.index = take_index(entry.address);
+    by_address_[entry.address] = items_.size();
     items_.push_back(std::move(item));
     // The others of a group, in whatever strategy: connections may be waiting in them.
     for (unsigned slot = 1; *taken; ++slot) {
@@ -200,6 +201,7 @@ void ListenerSet::undo(std::size_t first_new) {
         for (Listener* listener : items_.back().sockets()) give_back(*listener);
         for (const SlotSocket& socket : items_.back().privates) give_back(*socket.listener);
         close_index(items_.back(), true);
+        by_address_.erase(items_.back().address);
         items_.pop_back();
     }
 }
@@ -225,6 +227,12 @@ void ListenerSet::retire(const Listening& wanted, bool keep_paths, bool keep_doo
         }
     }
     std::erase_if(items_, [](const Item& item) { return item.listener == nullptr; });
+    index_items();
+}
+
+void ListenerSet::index_items() {
+    by_address_.clear();
+    for (std::size_t i = 0; i < items_.size(); ++i) by_address_[items_[i].address] = i;
 }
 
 void ListenerSet::retire_item(Item& item, bool keep_paths) {
@@ -288,10 +296,8 @@ void ListenerSet::name_in(Scoreboard& scoreboard, std::optional<Strategy> strate
 }
 
 ListenerSet::Item* ListenerSet::find(const Address& address) noexcept {
-    for (Item& item : items_) {
-        if (item.address == address) return &item;
-    }
-    return nullptr;
+    const auto known = by_address_.find(address);
+    return known != by_address_.end() ? &items_[known->second] : nullptr;
 }
 
 void ListenerSet::keep_own(const Listening& wanted, unsigned slot, ProcessRole role) {

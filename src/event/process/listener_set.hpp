@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/result.hpp"
@@ -108,6 +109,7 @@ class ListenerSet {
     Result<void> provide_private(Item& item, const Listening::Entry& entry, unsigned slot);
     std::vector<Listener*> all() const;
     void undo(std::size_t first_new);
+    void index_items();
     std::size_t take_index(const Address& address);
     void close_index(const Item& item, bool free);
     void give_back(Listener& listener);
@@ -116,6 +118,7 @@ class ListenerSet {
     void retire_doors(Item& item, const Listening::Entry& entry, bool keep_paths);
 
     std::vector<Item> items_;
+    std::unordered_map<Address, std::size_t> by_address_;  // where in items_
     std::vector<std::unique_ptr<Listener>> retired_;
     std::vector<Inherited> inherited_;
     std::size_t next_index_ = 0;

@@ -1,8 +1,11 @@
 // Reload: nothing is lost, nothing is applied by halves, and -s reload tells the truth.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -58,6 +61,69 @@ TEST(ReloadTest, TellsTheGenerationThatIsActive) {
     EXPECT_EQ(result.code, 0);
     EXPECT_EQ(result.out, "generation 2 active\n");
     EXPECT_EQ(fetch(server.port(), "/").body, "two");
+}
+
+// Ports that follow each other and that the kernel gives nobody else while this exists (see Port).
+class AdjacentPorts {
+ public:
+    AdjacentPorts() {
+        constexpr int kTries = 100;
+        for (int i = 0; i < kTries && !take(); ++i) {}
+    }
+    ~AdjacentPorts() { let_go(); }
+    std::uint16_t operator[](std::size_t number) const { return static_cast<std::uint16_t>(first_ + number); }
+    bool found() const noexcept { return sockets_.size() == kMany; }
+    std::string range(std::size_t from) const {
+        return std::to_string((*this)[from]) + "-" + std::to_string((*this)[kMany - 1]);
+    }
+
+ private:
+    static constexpr std::size_t kMany = 3;
+
+    bool take() {
+        let_go();
+        first_ = Port().number();
+        for (std::size_t i = 0; i < kMany && first_ + i <= 65535; ++i) {
+            sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            const int on = 1;
+            ::setsockopt(sockets_.back(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+            sockaddr_in address{};
+            address.sin_family = AF_INET;
+            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            address.sin_port = htons((*this)[i]);
+            const auto* name = reinterpret_cast<const sockaddr*>(&address);
+            if (::bind(sockets_.back(), name, sizeof(address)) != 0) return false;
+        }
+        return found();
+    }
+    void let_go() {
+        for (const int socket : sockets_) ::close(socket);
+        sockets_.clear();
+    }
+
+    std::uint16_t first_ = 0;
+    std::vector<int> sockets_;
+};
+
+TEST(ReloadTest, ARangeOfPortsIsServedAndCanShrinkAndGrow) {
+    const AdjacentPorts ports;
+    ASSERT_TRUE(ports.found());
+    const auto ranged = [](const std::string& range) {
+        return "worker_processes 2; http { server { listen 127.0.0.1:" + range +
+               "; location / { return 200 \"$server_port\"; } } }";
+    };
+    const auto served = [&](std::size_t i) { return fetch(ports[i], "/").body == std::to_string(ports[i]); };
+    Server server(ranged(ports.range(0)));
+    for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(served(i)) << i;
+    server.set_config(ranged(ports.range(1)));
+    ASSERT_EQ(server.reload().code, 0) << server.error_log();
+    EXPECT_TRUE(eventually([&] { return !Client(ports[0]).connected(); }));
+    for (const std::size_t i : {1U, 2U}) EXPECT_TRUE(served(i)) << i;
+    server.set_config(ranged(ports.range(0)));
+    ASSERT_EQ(server.reload().code, 0) << server.error_log();
+    for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(served(i)) << i;
+    server.signal(SIGQUIT);
+    EXPECT_EQ(server.wait_exit(), 0);
 }
 
 TEST(ReloadTest, TellsWhatIsWrongAndChangesNothing) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "event/session.hpp"
@@ -54,6 +55,38 @@ TEST(ListenerSetTest, KeepsASocketThatIsStillWanted) {
     EXPECT_EQ(set.items()[0].listener->fd(), fd);
     set.retire(wanted({}));
     EXPECT_TRUE(set.items().empty());
+}
+
+// Where items stand changes; who is at which address does not.
+TEST(ListenerSetTest, FindsByAddressWhateverComesAndGoes) {
+    const auto at = [](unsigned last) { return Address::ipv4(0x7f000000 + last, 0); };
+    ListenerSet set;
+    const auto found = [&] {
+        std::vector<unsigned> all;
+        for (unsigned last = 1; last <= 6; ++last) {
+            const ListenerSet::Item* item = set.find(at(last));
+            if (item == nullptr) continue;
+            EXPECT_EQ(item->address, at(last));
+            all.push_back(last);
+        }
+        EXPECT_EQ(all.size(), set.items().size());
+        return all;
+    };
+    using Found = std::vector<unsigned>;
+    EXPECT_EQ(found(), Found{});
+    ASSERT_TRUE(set.prepare(wanted({at(1), at(2), at(3), at(4)})));
+    EXPECT_EQ(found(), (Found{1, 2, 3, 4}));
+    set.retire(wanted({at(2), at(4)}));
+    EXPECT_EQ(found(), (Found{2, 4}));
+    ListenerSet others;
+    const Address taken = bound_address(others);
+    EXPECT_FALSE(set.prepare(wanted({at(5), taken})));
+    EXPECT_EQ(found(), (Found{2, 4})) << "undone";
+    EXPECT_EQ(set.find(taken), nullptr);
+    ASSERT_TRUE(set.prepare(wanted({at(1), at(6)})));
+    EXPECT_EQ(found(), (Found{1, 2, 4, 6}));
+    const ListenerSet moved = std::exchange(set, ListenerSet());
+    EXPECT_EQ(found(), Found{});
 }
 
 TEST(ListenerSetTest, AFailureUndoesOnlyWhatIsNew) {

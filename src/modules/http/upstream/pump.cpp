@@ -92,7 +92,7 @@ Async<Verdict> UpstreamExchange::pump(Request& request, std::string_view file) {
         release_drained(request);
         if (!fits() && can_spill()) {
             co_await spill(request);
-        } else if (!fits()) {
+        } else if (!fits() && !body_.empty()) {  // a read that brought nothing is no reason to wait
             co_await drain_in_time(request);
             release_drained(request);
         }

@@ -89,8 +89,13 @@ Connection* ConnectionPool::connect(const Address& to, const Address& from, bool
         const int level = to.family() == AF_INET6 ? SOL_IPV6 : SOL_IP;
         const int option = to.family() == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT;
         if (transparent && ::setsockopt(fd.get(), level, option, &on, sizeof on) != 0) return nullptr;
-        // The port is chosen at connect(), by the four-tuple: more outgoing connections than ports.
-        if (from.port() == 0) ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        // The port is chosen at connect(), by the four-tuple: more outgoing connections than ports. One that
+        // is given may be used towards other backends, or have been used before.
+        if (from.port() == 0) {
+            ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        } else {
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        }
         if (::bind(fd.get(), from.data(), from.length()) != 0) return nullptr;
     }
     const bool connected = ::connect(fd.get(), to.data(), to.length()) == 0;

@@ -57,6 +57,8 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     if (connection.has_unread()) return note_unasked(peer, connection), false;
     if (connection.requests() >= options_.requests) return false;
     if (connection.loop().now() - connection.opened_at() >= options_.time) return false;
+    // Nobody else can connect from there to this peer while it is open.
+    if (use.from.port() != 0) return false;
     while (size_ >= options_.connections) by_age_.front()->close();
     auto session = std::make_unique<KeptConnection>(*this, column, peer, use);
     list.push_back(*session);

@@ -103,8 +103,9 @@ class Lease {
     // Only one that was kept after the same use.
     Connection* take_idle(bool certain = false, const ConnectionUse& use = {});
     // Gives a connection to the pool of this lease's peer, after a complete exchange, with nothing unread.
-    // Closed instead when the pool is off or full, the connection is used up (keepalive_requests, _time), the
-    // peer has failed meanwhile, or the worker drains. Its requests are Connection::requests().
+    // Closed instead when the pool is off or full, the connection is used up (keepalive_requests, _time) or
+    // bound to a given port, the peer has failed meanwhile, or the worker drains. Its requests are
+    // Connection::requests().
     void keep(Connection& connection, const ConnectionUse& use = {});
 
     // Gives the place back and judges the peer. Once.

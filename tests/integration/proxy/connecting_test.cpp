@@ -1,12 +1,15 @@
 // How connections to backends are made and used: where they come from, what the kernel watches, how long a
 // backend may take nothing.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
 #include <sstream>
 
+#include "core/net/address.hpp"
+#include "core/system/file_descriptor.hpp"
 #include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
@@ -70,6 +73,49 @@ TEST(ProxyBind, VariablesMaySayThePort) {
         seen = fetch(server.port(), "/?from=" + from).body == from;
     }
     EXPECT_TRUE(seen) << server.error_log();
+}
+
+// A port of 127.0.0.8, which is this socket's for as long as it is open.
+FileDescriptor take_port(std::string& address) {
+    FileDescriptor taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Address any = *Address::parse("127.0.0.8:0");
+    EXPECT_EQ(::bind(taken.get(), any.data(), any.length()), 0);
+    address = Address::of_socket(taken.get()).to_text();
+    return taken;
+}
+
+std::string config_of_two(const Backend& one, const Backend& two) {
+    return "worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
+           std::to_string(one.port()) + "; server 127.0.0.1:" + std::to_string(two.port()) +
+           "; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
+           "proxy_bind $arg_from; } } }";
+}
+
+TEST(ProxyBind, APortThatIsTakenIsNoFaultOfTheBackends) {
+    Backend one(tell_peer);
+    Backend two(tell_peer);
+    Server server(config_of_two(one, two));
+    std::string from;
+    const FileDescriptor taken = take_port(from);
+    EXPECT_EQ(fetch(server.port(), "/?from=" + from).status, 502);
+    EXPECT_EQ(occurrences(server.error_log(), "connect() failed"), 1U) << server.error_log();
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
+    EXPECT_EQ(one.requests(), 1U);
+    EXPECT_EQ(two.requests(), 1U);
+}
+
+// Connections to different backends may share it, and the next one to the same need not wait.
+TEST(ProxyBind, OnePortIsEnoughForAllBackends) {
+    Backend one(tell_peer);
+    Backend two(tell_peer);
+    Server server(config_of_two(one, two));
+    std::string from;
+    take_port(from).reset();
+    for (int i = 0; i < 6; ++i)
+        EXPECT_EQ(fetch(server.port(), "/?from=" + from).body, from) << server.error_log();
+    EXPECT_EQ(one.requests(), 3U);
+    EXPECT_EQ(two.requests(), 3U);
+    EXPECT_EQ(one.connections(), 3U) << "none is kept";
 }
 
 // The workers are somebody else by then, and keep the one right that it takes.

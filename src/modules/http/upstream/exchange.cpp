@@ -161,7 +161,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
     if (!open_connection()) {
         const int error = errno;
         const bool ours = error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM ||
-                          error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
+                          error == EADDRINUSE || error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
         if (ours) co_return failed_here("connect() failed", error);
         co_return failed(upstream::connect_failure(error), "connect() failed", error);
     }

@@ -155,6 +155,13 @@ TEST_F(KeptConnectionsTest, NoMoreThanConfiguredTheOldestGoes) {
     EXPECT_EQ(given.take_idle(), nullptr);
 }
 
+TEST_F(KeptConnectionsTest, OneThatIsBoundToAPortIsNotKept) {
+    start(servers({1}));
+    auto [connection, peer] = pair();
+    lease().keep(*connection, {*Address::parse("127.0.0.1:8000")});
+    EXPECT_TRUE(connection->closed());
+}
+
 TEST_F(KeptConnectionsTest, LimitsOfOneConnection) {
     make(servers({1})).keepalive.requests = 2;
     start();

@@ -59,9 +59,13 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     if (connection.loop().now() - connection.opened_at() >= options_.time) return false;
     // Nobody else can connect from there to this peer while it is open.
     if (use.from.port() != 0) return false;
-    while (size_ >= options_.connections) by_age_.front()->close();
+    while (size_ >= options_.connections) {
+        KeptConnection& oldest = *by_age_.front();
+        if (use.varies && !oldest.use_.varies) return false;
+        oldest.close();
+    }
     auto session = std::make_unique<KeptConnection>(*this, column, peer, use);
-    list.push_back(*session);
+    list.push_front(*session);
     connection.set_session(std::move(session));
     connection.idle(true);
     connection.deadline(options_.timeout);
@@ -74,13 +78,10 @@ bool KeptConnections::fits(const KeptConnection& kept, const ConnectionUse& use)
 
 KeptConnection* KeptConnections::latest(KeptConnection::PeerList& list,
                                         const ConnectionUse& use) const noexcept {
-    KeptConnection* found = list.back();
-    if (found == nullptr || fits(*found, use)) return found;
-    found = nullptr;
     for (KeptConnection& each : list) {
-        if (fits(each, use)) found = &each;
+        if (fits(each, use)) return &each;
     }
-    return found;
+    return nullptr;
 }
 
 Connection* KeptConnections::take(KeptConnection::PeerList& list, bool certain,
@@ -101,7 +102,7 @@ Connection* KeptConnections::take(KeptConnection::PeerList& list, bool certain,
 }
 
 void KeptConnections::close(KeptConnection::PeerList& list) noexcept {
-    while (KeptConnection* kept = list.back()) kept->close();
+    while (KeptConnection* kept = list.front()) kept->close();
 }
 
 }  // namespace berth::upstream

@@ -39,7 +39,7 @@ class KeptConnection final : public Session {
     ListHook by_age_;
 
  public:
-    using PeerList = IntrusiveList<KeptConnection, &KeptConnection::of_peer_>;
+    using PeerList = IntrusiveList<KeptConnection, &KeptConnection::of_peer_>;  // the latest first
     using AgeList = IntrusiveList<KeptConnection, &KeptConnection::by_age_>;
 };
 
@@ -53,7 +53,8 @@ class KeptConnections {
     ~KeptConnections();
 
     // Takes over a connection that has served one request more. False: it is not fit to be kept, and still
-    // the caller's. When too many are kept, the oldest goes. `peer` exists as long as connections to it do.
+    // the caller's. When too many are kept, the oldest goes; but one whose address varies, which serves few
+    // requests, replaces only one of its kind. `peer` exists as long as connections to it do.
     bool keep(KeptConnection::PeerList& list, Connection& connection, Column& column, PeerState& peer,
               const ConnectionUse& use);
     // The latest that was kept for such a use, without a session; null when there is none. `certain`: see

@@ -65,6 +65,7 @@ struct Report {
 struct ConnectionUse {
     Address from;                 // the local address that it is bound to; unspecified: to none
     const void* place = nullptr;  // who uses it; only with `keepalive … local` does it matter
+    bool varies = false;          // `from` is another one for other requests
 };
 
 // Moved, never copied. The peer counts as busy until end() or the destructor; destroying it without end()

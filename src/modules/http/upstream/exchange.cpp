@@ -135,6 +135,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
             co_return time_is_up() ? unasked(kGatewayTimeout, kTotalOver) : refused(lease_.refusal());
         begin_attempt(lease_.name());
         use_ = {local_address(), &settings_};
+        use_.varies = use_.from.specified() && !settings_.bind->value.is_constant();
         connection_ = lease_.take_idle(!is_safe_to_repeat(), use_);
     } else {
         begin_attempt(request.arena().copy(address().to_text()));

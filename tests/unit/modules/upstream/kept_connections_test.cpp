@@ -155,6 +155,29 @@ TEST_F(KeptConnectionsTest, NoMoreThanConfiguredTheOldestGoes) {
     EXPECT_EQ(given.take_idle(), nullptr);
 }
 
+// Clients of which each has its own address do not take the place of connections that serve everybody.
+TEST_F(KeptConnectionsTest, OneWhoseAddressVariesReplacesOnlyItsKind) {
+    make(servers({1})).keepalive.connections = 2;
+    start();
+    const ConnectionUse one{*Address::parse("127.0.0.1"), nullptr, true};
+    const ConnectionUse two{*Address::parse("127.0.0.2"), nullptr, true};
+    std::vector<std::pair<Connection*, Peer>> all;
+    for (int i = 0; i < 5; ++i) all.push_back(pair());
+    Lease given = lease();
+    given.keep(*all[0].first, one);
+    given.keep(*all[1].first);
+    given.keep(*all[2].first, two);
+    EXPECT_TRUE(all[0].first->closed()) << "the oldest, and of its kind";
+    given.keep(*all[3].first, one);
+    EXPECT_TRUE(all[3].first->closed()) << "the oldest serves everybody";
+    EXPECT_EQ(given.take_idle(), all[1].first);
+    given.keep(*all[1].first);
+    given.keep(*all[4].first);
+    EXPECT_TRUE(all[2].first->closed()) << "others replace it";
+    EXPECT_EQ(given.take_idle(), all[4].first);
+    EXPECT_EQ(given.take_idle(), all[1].first);
+}
+
 TEST_F(KeptConnectionsTest, OneThatIsBoundToAPortIsNotKept) {
     start(servers({1}));
     auto [connection, peer] = pair();

@@ -69,15 +69,15 @@ Result<void> keep_only(unsigned capability) {
     return {};
 }
 
-Result<void> change_user(const ProcessConf& conf) {
+Result<void> change_user(const ProcessConf& conf, bool keeps_right) {
     if (::geteuid() != 0 || !conf.user.is_set() || conf.user->uid == 0) return {};
     const RunAs& as = *conf.user;
     if (::setgid(as.gid) != 0) return system_error("setgid", std::to_string(as.gid), errno);
     if (::setgroups(as.groups.size(), as.groups.data()) != 0)
         return system_error("setgroups", as.user, errno);
-    if (conf.speaks_for_others) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    if (keeps_right) ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (::setuid(as.uid) != 0) return system_error("setuid", std::to_string(as.uid), errno);
-    return conf.speaks_for_others ? keep_only(CAP_NET_RAW) : Result<void>();
+    return keeps_right ? keep_only(CAP_NET_RAW) : Result<void>();
 }
 
 void set_environment(const ProcessConf& conf) {
@@ -96,7 +96,7 @@ void set_environment(const ProcessConf& conf) {
 
 }  // namespace
 
-Result<void> become_worker(const Cycle& cycle, unsigned slot, pid_t master) {
+Result<void> become_worker(const Cycle& cycle, ProcessRole role, unsigned slot, pid_t master) {
     const auto& conf = cycle.conf<ProcessConf>();
     if (conf.worker_priority.is_set() && ::setpriority(PRIO_PROCESS, 0, *conf.worker_priority) != 0) {
         cycle.log().warn("{}",
@@ -106,7 +106,9 @@ Result<void> become_worker(const Cycle& cycle, unsigned slot, pid_t master) {
     set_limit(cycle, RLIMIT_CORE, "RLIMIT_CORE", conf.worker_rlimit_core);
     set_affinity(cycle, *conf.worker_cpu_affinity, slot);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (Result<void> changed = change_user(conf); !changed) return changed;
+    // Fronts connect to nobody.
+    const bool keeps_right = conf.speaks_for_others && role == ProcessRole::worker;
+    if (Result<void> changed = change_user(conf, keeps_right); !changed) return changed;
     // A change of user takes the right to leave a core file, which worker_rlimit_core asks for.
     if (conf.worker_rlimit_core.is_set()) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     set_environment(conf);

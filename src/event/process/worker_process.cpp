@@ -124,8 +124,9 @@ class WorkerProcess {
 Result<void> serve(WorkerStart& start) {
     set_process_title(title(start.identity));
     start.listeners.keep_own(start.cycle.conf<Listening>(), start.identity.slot, start.identity.role);
-    if (Result<void> became = become_worker(start.cycle, processor_slot(start), start.master); !became)
-        return became;
+    Result<void> became =
+        become_worker(start.cycle, start.identity.role, processor_slot(start), start.master);
+    if (!became) return became;
     Result<std::unique_ptr<EventLoop>> loop = EventLoop::create(*start.cycle.conf<EventsConf>().use);
     if (!loop) return loop.error();
     WorkerProcess process(**loop, start);

@@ -141,11 +141,16 @@ TEST(ProxyKeptConnections, LocalOnesStayInTheirLocation) {
     }
 }
 
-// What a worker may do beyond anybody (capabilities(7)).
+// What a process may do beyond anybody (capabilities(7)).
+std::string rights_of(pid_t pid) {
+    const std::string status = file_text("/proc/" + std::to_string(pid) + "/status");
+    const std::size_t at = status.find("CapPrm:");
+    return at == std::string::npos ? "" : status.substr(at + 8, 16);
+}
+
 std::string rights_of_worker(const Server& server) {
     EXPECT_TRUE(eventually([&] { return server.workers().size() == 1; }));
-    const std::string status = file_text("/proc/" + std::to_string(server.workers().at(0)) + "/status");
-    return status.substr(status.find("CapEff:") + 8, 16);
+    return rights_of(server.workers().at(0));
 }
 
 TEST(ProxyBind, WorkersKeepNoRightButTheOneToSpeakForOthers) {
@@ -156,6 +161,22 @@ TEST(ProxyBind, WorkersKeepNoRightButTheOneToSpeakForOthers) {
     server.set_config(config(backend, "proxy_bind $remote_addr transparent;"));
     EXPECT_EQ(server.reload().code, 0) << server.error_log();
     EXPECT_TRUE(eventually([&] { return rights_of_worker(server) == "0000000000002000"; }));
+}
+
+// A front, which talks to the whole world, connects to nobody.
+TEST(ProxyBind, FrontsKeepNoRight) {
+    if (::geteuid() != 0) GTEST_SKIP() << "others have no rights to lose";
+    Backend backend(tell_peer);
+    Server server("events { accept_strategy proxy; } " +
+                  config(backend, "proxy_bind $remote_addr transparent;"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
+    const std::vector<pid_t> workers = server.workers();
+    std::vector<pid_t> fronts = server.children(server.master());
+    std::erase_if(fronts, [](pid_t pid) { return !title_of(pid).starts_with("berth: front"); });
+    ASSERT_EQ(workers.size(), 1U);
+    ASSERT_EQ(fronts.size(), 1U);
+    EXPECT_EQ(rights_of(workers[0]), "0000000000002000");
+    EXPECT_EQ(rights_of(fronts[0]), "0000000000000000");
 }
 
 // Whether the kernel has a timer for probes on the connection to that port (proc(5): /proc/net/tcp, "tr").

@@ -185,6 +185,20 @@ TEST(ProxyAccel, CharsetsAreNamedOrNot) {
               "text/html; charset=utf-8");
 }
 
+// What the header field says takes the place of what the type says.
+TEST(ProxyAccel, ThereIsOneCharset) {
+    const auto type = [](const std::string& said, const std::string& field = {}) {
+        Backend backend(with("Content-Type: " + said + "\r\nX-Accel-Charset: koi8-r\r\n" + field));
+        Server server(config(peer(backend), "", "location /file/ { internal; alias {dir}/; }"));
+        server.folder().write("f.txt", "file");
+        return fetch(server.port(), "/").header("Content-Type");
+    };
+    EXPECT_EQ(type("text/html; charset=utf-8"), "text/html; charset=koi8-r");
+    EXPECT_EQ(type("text/html; charset=utf-8", "X-Accel-Redirect: /file/f.txt\r\n"),
+              "text/html; charset=koi8-r");
+    EXPECT_EQ(type("a/b;Charset=\"x;y\";c=\"\\\"; charset=z\""), "a/b;c=\"\\\"; charset=z\"; charset=koi8-r");
+}
+
 TEST(ProxyStore, WhoMayReadTheFileMayPassItsFolders) {
     Backend backend(with(""));
     Server server(config(peer(backend), "proxy_store {dir}/kept$uri; proxy_store_access group:r all:r;",

@@ -38,6 +38,31 @@ std::uint32_t ignore_bit(KnownHeader id) noexcept {
     }
 }
 
+// Where the part of a media type that begins at `at` ends: at a semicolon, but not at one in a quoted string.
+std::size_t end_of_part(std::string_view type, std::size_t at) noexcept {
+    bool quoted = false;
+    for (; at < type.size(); ++at) {
+        if (type[at] == '"') quoted = !quoted;
+        if (type[at] == '\\' && quoted) ++at;
+        if (at < type.size() && type[at] == ';' && !quoted) return at;
+    }
+    return type.size();
+}
+
+// A media type without its parameter charset.
+std::string_view without_charset(std::string_view type, Arena& arena) {
+    constexpr std::string_view kName = "charset=";
+    std::size_t begin = end_of_part(type, 0);
+    std::string kept(type.substr(0, begin));
+    while (begin < type.size()) {
+        const std::size_t end = end_of_part(type, begin + 1);
+        const std::string_view part = type.substr(begin, end - begin);
+        if (!ascii::iequals(ascii::trim(part.substr(1)).substr(0, kName.size()), kName)) kept += part;
+        begin = end;
+    }
+    return kept.size() == type.size() ? type : arena.copy(kept);
+}
+
 bool wants_early_hints(Request& request) {
     const std::vector<Value>& conditions = *request.conf<LocationConf>().early_hints;
     return conditions.empty() || std::ranges::any_of(conditions, [&](const Value& condition) {
@@ -201,6 +226,7 @@ void UpstreamExchange::prepare_head(Request& request) {
     const std::string_view type = std::exchange(out.content_type, {});
     for (const HeaderField& field : *head.fields) take_field(request, field, head.bytes);
     if (out.content_type.empty()) out.content_type = type;
+    if (!out.charset.empty()) out.content_type = without_charset(out.content_type, request.arena());
     if (*settings_.force_ranges) out.accept_ranges = true;
     if (head.upgraded)
         out.fields.add(KnownHeader::upgrade, head.fields->value(KnownHeader::upgrade, head.bytes));

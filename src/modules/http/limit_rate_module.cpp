@@ -20,14 +20,8 @@ struct LimitRateConf {
     Setting<Value> rate{Value(std::string("0"))};
     Setting<Value> after{Value(std::string("0"))};
     bool unlimited = true;  // the rate is written out, and is 0
-    void finish(Loader& loader);
+    void finish(Loader&) { unlimited = rate->is_constant() && parse_size(rate->constant()) == 0; }
 };
-
-void LimitRateConf::finish(Loader& loader) {
-    check_size(loader, *rate, "limit_rate");
-    check_size(loader, *after, "limit_rate_after");
-    unlimited = rate->is_constant() && parse_size(rate->constant()) == 0;
-}
 
 std::uint64_t rate_of(Request& request, const LimitRateConf& conf) {
     const std::optional<std::uint64_t>& own = request.out().limit_rate;
@@ -60,13 +54,14 @@ void set_rate(VariableHost& host, std::string_view text, std::uintptr_t) {
 }
 
 constexpr Directive directives[] = {
-    rows::value<&LimitRateConf::rate>(
-        "limit_rate", in_http | in_if,
+    rows::custom<&LimitRateConf::rate, take_size>(
+        "limit_rate", in_http | in_if, {1, 1}, {},
         "How many bytes per second of an answer are sent to a client: a size, which may have variables. It "
-        "holds for one answer, so a client with two connections gets twice as much. 0 is no limit."),
-    rows::value<&LimitRateConf::after>(
-        "limit_rate_after", in_http | in_if,
-        "So many bytes of an answer are sent as fast as can be, before limit_rate holds."),
+        "holds for one answer, so a client with two connections gets twice as much. 0 is no limit.",
+        Kind::value),
+    rows::custom<&LimitRateConf::after, take_size>(
+        "limit_rate_after", in_http | in_if, {1, 1}, {},
+        "So many bytes of an answer are sent as fast as can be, before limit_rate holds.", Kind::value),
 };
 
 }  // namespace

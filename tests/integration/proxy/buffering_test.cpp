@@ -204,6 +204,22 @@ TEST(ProxyLimitRate, WhatIsBelowItPassesWhole) {
               std::string::npos);
 }
 
+// However many places inherit it.
+TEST(RateSizes, AreComplainedOfOnceWhereTheyStand) {
+    for (const char* name : {"proxy_limit_rate", "limit_rate", "limit_rate_after"}) {
+        for (const char* value : {"fast", "$no_such"}) {
+            ServerOptions options;
+            options.start = false;
+            Server server("http {\n  server {\n    listen 127.0.0.1:{port};\n    " + std::string(name) + ' ' +
+                              value + ";\n    location /a { }\n    location /b { }\n  }\n}",
+                          options);
+            const std::string told = server.command({"-t"}).err;
+            EXPECT_EQ(occurrences(told, ": error: "), 1U) << name << told;
+            EXPECT_EQ(occurrences(told, "|     " + std::string(name) + ' ' + value + ";"), 1U) << told;
+        }
+    }
+}
+
 // The rate holds for what is sent to the client; the backend is read as ever.
 TEST(ProxyAccel, TheBackendSaysHowFastItsAnswerIsSent) {
     Giver giver("X-Accel-Limit-Rate: 1000\r\n", kMega);

@@ -7,6 +7,7 @@
 #include "core/config/rows.hpp"
 #include "modules/http/contexts.hpp"
 #include "modules/http/upstream/settings.hpp"
+#include "modules/http/variables/size_value.hpp"
 
 namespace berth::http {
 
@@ -170,11 +171,12 @@ constexpr auto body_rows() {
             joined_name<P, "_temp_path">, in_http, {1, 4}, "PATH [LEVEL…]",
             "The folder for temporary files. They have no names, so levels of subfolders are accepted and "
             "not needed.")),
-        row_of<Conf>(value<&S::limit_rate>(
-            joined_name<P, "_limit_rate">, in_http,
+        row_of<Conf>(custom<&S::limit_rate, take_size>(
+            joined_name<P, "_limit_rate">, in_http, {1, 1}, {},
             "How many bytes per second of an answer are read from the backend: a size, which may have "
             "variables; 0: no limit. How fast they are sent to the client is limit_rate's business, and "
-            "X-Accel-Limit-Rate's.")),
+            "X-Accel-Limit-Rate's.",
+            Kind::value)),
     };
 }
 

@@ -9,7 +9,6 @@
 #include "core/text/number.hpp"
 #include "event/process/process_conf.hpp"
 #include "event/process/runtime_files.hpp"
-#include "modules/http/variables/size_value.hpp"
 
 namespace berth::http {
 
@@ -130,7 +129,6 @@ bool HiddenFields::is_other(std::string_view name) const noexcept {
 void UpstreamSettings::finish_upstream(Loader& loader, std::string_view directive) {
     const std::string name(directive);
     hidden.build(*hide_headers, *pass_headers);
-    check_size(loader, *limit_rate, name + "_limit_rate");
     const std::string folder = temp_path->empty() ? name + "_temp" : *temp_path;
     temp_folder = loader.arena().copy(loader.cycle().below_prefix(folder));
     loader.cycle().own<RuntimeFiles>().add_folder(temp_folder);

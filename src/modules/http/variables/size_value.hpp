@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/config/setting.hpp"
+#include "core/config/tree.hpp"
 #include "core/value/value.hpp"
 
 namespace berth {
@@ -14,8 +16,8 @@ namespace berth::http {
 
 class Request;
 
-// What is written out is checked at once; what comes of variables is checked when it is known.
-void check_size(Loader& loader, const Value& value, std::string_view directive);
+// For rows::custom. What is written out is checked at once; what comes of variables, when it is known.
+void take_size(Loader& loader, const Node& node, Setting<Value>& setting);
 // In bytes. An empty text is 0; so is one that is no size, which is logged.
 std::uint64_t size_of(Request& request, const Value& value);
 

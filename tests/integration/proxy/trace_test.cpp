@@ -195,5 +195,20 @@ TEST(ProxyRetryStatuses, TooManyRequestsTakesTheBackendOut) {
     EXPECT_EQ(fetch(passes.port(), "/").status, 429) << "not named";
 }
 
+// It never came to a request: the attempt is over, and has its status and its time.
+TEST(ProxyTrace, ARequestThatCannotBeWrittenHasItsTime) {
+    Backend backend(reply);
+    const std::string large(40000, 'x');
+    Server server("worker_processes 1; http { " + std::string(kFormat) +
+                  "server { listen 127.0.0.1:{port}; " + "location / { uwsgi_pass " + address_of(backend) +
+                  "; uwsgi_param A " + large + "; uwsgi_param B " + large + "; } } }");
+    EXPECT_EQ(fetch(server.port(), "/").status, 500);
+    const auto all = logged(server);
+    ASSERT_EQ(all.size(), Field::count);
+    EXPECT_EQ(all[address][0], address_of(backend));
+    EXPECT_EQ(all[status][0], "500");
+    EXPECT_TRUE(is_time(all[response][0])) << all[response][0];
+}
+
 }  // namespace
 }  // namespace berth::test

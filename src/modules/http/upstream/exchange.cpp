@@ -187,7 +187,11 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
 Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
     sent_before_ = connection_->bytes_sent();
     received_before_ = connection_->bytes_received();
-    if (!start_sending(request)) co_return Outcome(Failure::none, kInternal, false);
+    if (!start_sending(request)) {
+        attempt_->status = kInternal;
+        close_attempt();
+        co_return Outcome(Failure::none, kInternal, false);
+    }
     for (;;) {
         Wake wake = co_await connection_->readable(patience(*settings_.read_timeout));
         if (wake == Wake::closed) {

@@ -64,7 +64,7 @@ Async<int> UpstreamExchange::resolve(Request& request) {
     if (!answer.usable()) {
         begin_attempt(target_.host);
         attempt_->status = time_is_up() ? kGatewayTimeout : kBadGateway;
-        attempt_->response_ms = elapsed_ms();
+        close_attempt();
         co_return attempt_->status;
     }
     for (Address& address : answer.addresses) address.set_port(target_.port);

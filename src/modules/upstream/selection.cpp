@@ -43,13 +43,14 @@ Async<Lease> Selection::acquire(Scope& scope, Duration longest) {
         if (lease.refusal() != Refusal::all_busy || queue.length == 0) return refused(lease.refusal());
     }
     if (worker_.queue().size() >= queue.length) return refused(Refusal::queue_full);
-    return wait(scope, std::min<Duration>(queue.timeout, longest));
+    return wait(scope, longest);
 }
 
 Async<Lease> Selection::wait(Scope& scope, Duration longest) {
     worker_.count_queued();
     WaitQueue::Place place(worker_.queue());
-    const TimePoint deadline = scope.loop().now() + longest;
+    const Duration timeout = worker_.upstream().queue.timeout;
+    const TimePoint deadline = scope.loop().now() + std::min(timeout, longest);
     for (;;) {
         const Duration left = deadline - scope.loop().now();
         if (left <= Duration::zero()) break;
@@ -60,6 +61,8 @@ Async<Lease> Selection::wait(Scope& scope, Duration longest) {
         if (lease) co_return lease;
         if (lease.refusal() != Refusal::all_busy) co_return refused(lease.refusal());
     }
+    // Whose time ended before has not been turned away by the queue.
+    if (longest <= timeout) co_return Lease(Refusal::queue_timeout);
     co_return refused(Refusal::queue_timeout);
 }
 

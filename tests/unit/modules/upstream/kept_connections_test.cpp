@@ -259,9 +259,10 @@ TEST_F(KeptConnectionsTest, ClosedByOthersInTheSameTurn) {
 class WaitQueueTest : public UpstreamTest {
  protected:
     struct Waiting {
-        Waiting(UpstreamWorker& worker, OwnScope& scope)
+        Waiting(UpstreamWorker& worker, OwnScope& scope, Duration longest = Duration::max())
             : selection(worker, nullptr, nullptr), root_(std::make_unique<Root<Lease>>()) {
-            if (root_->start(selection.acquire(scope), Callback<>::to<&Waiting::on_done>(*this))) on_done();
+            if (root_->start(selection.acquire(scope, longest), Callback<>::to<&Waiting::on_done>(*this)))
+                on_done();
         }
         void on_done() {
             lease = root_->take();
@@ -310,6 +311,16 @@ TEST_F(WaitQueueTest, NotForEver) {
     Waiting waits(worker(), scope_);
     EXPECT_TRUE(run_until([&] { return waits.done; }));
     EXPECT_EQ(waits.lease.refusal(), Refusal::queue_timeout);
+    EXPECT_EQ(group().shared().refused[static_cast<std::size_t>(Refusal::queue_timeout)], 1U);
+}
+
+TEST_F(WaitQueueTest, WhoseOwnTimeEndsFirstIsNotCountedAsTurnedAway) {
+    busy_upstream(1);
+    Lease holder = lease();
+    Waiting waits(worker(), scope_, 5ms);
+    EXPECT_TRUE(run_until([&] { return waits.done; }));
+    EXPECT_EQ(waits.lease.refusal(), Refusal::queue_timeout);
+    EXPECT_EQ(group().shared().refused[static_cast<std::size_t>(Refusal::queue_timeout)], 0U);
 }
 
 TEST_F(WaitQueueTest, WhoGivesUpPassesItsTurnOn) {

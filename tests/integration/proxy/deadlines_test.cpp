@@ -1,11 +1,14 @@
 // How long a request may take at its backends, whoever is slow: nobody is asked when the time is over, and no
 // backend is blamed for the time of others.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
@@ -41,6 +44,36 @@ void endless(BackendConnection& connection, const BackendRequest& request) {
     connection.close();
 }
 
+// A port whose queue is full: the kernel answers no further connection.
+class FullListener {
+ public:
+    FullListener() {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+        const int listener = open();
+        socklen_t size = sizeof address_;
+        EXPECT_EQ(::bind(listener, as_address(), size), 0);
+        EXPECT_EQ(::listen(listener, 0), 0);
+        EXPECT_EQ(::getsockname(listener, as_address(), &size), 0);
+        constexpr int kMoreThanItTakes = 4;
+        for (int i = 0; i < kMoreThanItTakes; ++i) ::connect(open(), as_address(), size);
+    }
+    ~FullListener() {
+        for (const int fd : fds_) ::close(fd);
+    }
+    FullListener(const FullListener&) = delete;
+    FullListener& operator=(const FullListener&) = delete;
+
+    std::uint16_t port() const noexcept { return ::ntohs(address_.sin_port); }
+
+ private:
+    int open() { return fds_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
+    sockaddr* as_address() noexcept { return reinterpret_cast<sockaddr*>(&address_); }
+
+    sockaddr_in address_{};
+    std::vector<int> fds_;
+};
+
 // Whoever was under way when the time ended is asked again by the next request.
 void expect_no_blame(const Server& server, const Backend& first, const Backend& second) {
     const std::size_t before = first.requests();
@@ -50,16 +83,57 @@ void expect_no_blame(const Server& server, const Backend& first, const Backend& 
     EXPECT_EQ(occurrences(server.error_log(), kBlamed), 0U) << server.error_log();
 }
 
-TEST(ProxyTotalTimeout, EndsAWaitForAnAnswerWithoutBlame) {
-    Backend silent([](BackendConnection& connection, const BackendRequest& request) {
-        if (request.target == "/small") return reply_ok(connection, request);
-        connection.wait_closed();
-    });
+void only_small(BackendConnection& connection, const BackendRequest& request) {
+    if (request.target == "/small") return reply_ok(connection, request);
+    connection.wait_closed();
+}
+
+TEST(ProxyTotalTimeout, WhoHadAllOfItForAnAnswerIsBlamed) {
+    Backend silent(only_small);
     Backend other(reply_ok);
-    Server server(config(silent, other, "proxy_total_timeout 300ms;"));
+    Server server(config(silent, other, "proxy_total_timeout 2s;"));
     EXPECT_EQ(fetch(server.port(), "/").status, 504);
     EXPECT_TRUE(server.wait_log(std::string(kOver) + " while reading response header from upstream"));
-    expect_no_blame(server, silent, other);
+    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
+    EXPECT_EQ(fetch(server.port(), "/small").body, "ok");
+    EXPECT_EQ(other.requests(), 1U);
+}
+
+TEST(ProxyTotalTimeout, WhoHadAllOfItForAConnectionIsBlamed) {
+    FullListener full;
+    Backend other(reply_ok);
+    Server server("worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
+                  std::to_string(full.port()) + "; server " + address(other) +
+                  " backup; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
+                  "proxy_total_timeout 2s; } } }");
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_TRUE(server.wait_log(std::string(kOver) + " while connecting to upstream"));
+    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
+    EXPECT_EQ(fetch(server.port(), "/").body, "ok");
+}
+
+// The pause takes a quarter of the time at least.
+TEST(ProxyTotalTimeout, WhoHadTheRestOfItIsNotBlamed) {
+    Backend bad([](BackendConnection& connection, const BackendRequest&) { connection.close(); });
+    Backend silent(only_small);
+    Server server(
+        config(bad, silent, "proxy_total_timeout 2s; proxy_next_upstream_backoff 1s;", "max_fails=0"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 504);
+    EXPECT_TRUE(server.wait_log(kOver));
+    EXPECT_EQ(silent.requests(), 1U);
+    EXPECT_EQ(occurrences(server.error_log(), kBlamed), 0U) << server.error_log();
+}
+
+TEST(ProxyTotalTimeout, WhoWaitedForTheClientIsNotBlamed) {
+    Backend other(reply_ok);
+    Backend waits([](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/small") reply_ok(connection, request);
+    });
+    Server server(config(waits, other, "proxy_total_timeout 2s; proxy_request_buffering off;"));
+    Client client(server.port());
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nbegin");
+    EXPECT_TRUE(server.wait_log(kOver));
+    expect_no_blame(server, waits, other);
 }
 
 TEST(ProxyTotalTimeout, EndsAnAnswerThatFlows) {

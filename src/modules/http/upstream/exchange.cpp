@@ -169,7 +169,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
     const Duration timeout = patience(*settings_.connect_timeout);
     Wake wake = co_await connection_->writable(timeout);
     if (wake == Wake::timed_out) {
-        if (time_is_up()) co_return out_of_time();
+        if (time_is_up()) co_return out_of_time(Failure::connect_timeout, attempt_started_);
         co_return failed(Failure::connect_timeout, "upstream timed out", ETIMEDOUT);
     }
     if (wake == Wake::closed) {
@@ -199,7 +199,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
             co_return failed_here("the worker ended", 0);
         }
         if (wake == Wake::timed_out) {
-            if (time_is_up()) co_return out_of_time();
+            if (time_is_up()) co_return out_of_time(Failure::timeout, active_at_);
             if (!overdue() && may_be_silent()) continue;
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
         }
@@ -351,11 +351,16 @@ UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
     return unasked(status, upstream::to_text(refusal));
 }
 
-// The time for the whole request has ended this attempt.
-UpstreamExchange::Outcome UpstreamExchange::out_of_time() {
+// The time for the whole request has ended this attempt; it is the peer's turn since `since`. It has failed
+// only if it had the time for itself: if the queue, other peers or the client's body took a tenth at most.
+UpstreamExchange::Outcome UpstreamExchange::out_of_time(Failure failure, TimePoint since) {
     log_failure(kTotalOver, 0);
     attempt_->status = kGatewayTimeout;
-    end_unjudged();
+    if (!awaits_body() && since - started_ <= *settings_.total_timeout / 10) {
+        end_attempt(failure);
+    } else {
+        end_unjudged();
+    }
     drop_connection();
     return Outcome(Failure::none, kGatewayTimeout, false);
 }

@@ -107,7 +107,7 @@ class UpstreamExchange {
     void end_unjudged();
     Outcome unasked(int status, std::string_view words);
     Outcome refused(upstream::Refusal refusal);
-    Outcome out_of_time();
+    Outcome out_of_time(Failure failure, TimePoint since);
     Outcome failed(Failure failure, std::string_view words, int error_number = 0);
     Outcome failed_here(std::string_view words, int error_number);
     bool may_retry(Failure failure);
@@ -115,7 +115,7 @@ class UpstreamExchange {
     Duration within_total(Duration usual) const noexcept;
     Duration patience(Duration usual) const noexcept;
     bool overdue() const noexcept { return patience(Duration(1)) == Duration::zero(); }
-    // Then nobody is asked any more, and whoever was to answer is not blamed: the time may have gone
+    // Then nobody is asked any more, and whoever was to answer is not blamed if the time may have gone
     // elsewhere.
     bool time_is_up() const noexcept { return within_total(Duration(1)) == Duration::zero(); }
     Duration back_off() const;

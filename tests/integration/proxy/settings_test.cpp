@@ -129,6 +129,14 @@ TEST(ProxyAccel, TheBackendSaysWhatTheFileIs) {
     EXPECT_EQ(response.header("Content-Type"), "application/pdf");
 }
 
+TEST(ProxyAccel, CookiesAreRewrittenOverARedirect) {
+    Backend backend(with("X-Accel-Redirect: /inside/f.txt\r\nSet-Cookie: a=b; Path=/two/\r\n"));
+    Server server(config(peer(backend), "proxy_cookie_path /two/ /; proxy_cookie_flags a httponly;",
+                         "location /inside/ { internal; alias {dir}/; }"));
+    server.folder().write("f.txt", "file");
+    EXPECT_EQ(fetch(server.port(), "/").header("Set-Cookie"), "a=b; Path=/; HttpOnly");
+}
+
 // Whoever is asked next knows better; what has no type of its own, keeps what was said.
 TEST(ProxyAccel, TheTypeIsTheLastThatABackendHasSaid) {
     Backend second([](BackendConnection& connection, const BackendRequest& request) {

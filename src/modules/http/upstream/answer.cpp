@@ -309,7 +309,9 @@ Verdict UpstreamExchange::follow_redirect(Request& request) {
     request.out().no_charset = no_charset;
     for (const HeaderField& field : *head.fields) {
         if (std::ranges::find(kKept, field.id) == std::end(kKept)) continue;
-        request.out().fields.add(field.id, request.arena().copy(field.value.in(head.bytes)));
+        std::string_view value = field.value.in(head.bytes);
+        if (field.id == KnownHeader::set_cookie) value = protocol_.rewrite(request, field.id, value);
+        request.out().fields.add(field.id, request.arena().copy(value));
     }
     bind_client(request);
     leave_body();

@@ -60,9 +60,9 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     // Nobody else can connect from there to this peer while it is open.
     if (use.from.port() != 0) return false;
     while (size_ >= options_.connections) {
-        KeptConnection& oldest = *by_age_.front();
-        if (use.varies && !oldest.use_.varies) return false;
-        oldest.close();
+        KeptConnection* oldest = use.varies ? oldest_that_varies() : by_age_.front();
+        if (oldest == nullptr) return false;
+        oldest->close();
     }
     auto session = std::make_unique<KeptConnection>(*this, column, peer, use);
     list.push_front(*session);
@@ -70,6 +70,13 @@ bool KeptConnections::keep(KeptConnection::PeerList& list, Connection& connectio
     connection.idle(true);
     connection.deadline(options_.timeout);
     return true;
+}
+
+KeptConnection* KeptConnections::oldest_that_varies() const noexcept {
+    for (KeptConnection& each : by_age_) {
+        if (each.use_.varies) return &each;
+    }
+    return nullptr;
 }
 
 bool KeptConnections::fits(const KeptConnection& kept, const ConnectionUse& use) const noexcept {

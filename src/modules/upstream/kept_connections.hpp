@@ -66,6 +66,7 @@ class KeptConnections {
 
  private:
     friend class KeptConnection;
+    KeptConnection* oldest_that_varies() const noexcept;
     bool fits(const KeptConnection& kept, const ConnectionUse& use) const noexcept;
     KeptConnection* latest(KeptConnection::PeerList& list, const ConnectionUse& use) const noexcept;
 

@@ -162,18 +162,20 @@ TEST_F(KeptConnectionsTest, OneWhoseAddressVariesReplacesOnlyItsKind) {
     const ConnectionUse one{*Address::parse("127.0.0.1"), nullptr, true};
     const ConnectionUse two{*Address::parse("127.0.0.2"), nullptr, true};
     std::vector<std::pair<Connection*, Peer>> all;
-    for (int i = 0; i < 5; ++i) all.push_back(pair());
+    for (int i = 0; i < 6; ++i) all.push_back(pair());
     Lease given = lease();
     given.keep(*all[0].first, one);
     given.keep(*all[1].first);
     given.keep(*all[2].first, two);
     EXPECT_TRUE(all[0].first->closed()) << "the oldest, and of its kind";
     given.keep(*all[3].first, one);
-    EXPECT_TRUE(all[3].first->closed()) << "the oldest serves everybody";
+    EXPECT_TRUE(all[2].first->closed()) << "the one before it is older, and serves everybody";
     EXPECT_EQ(given.take_idle(), all[1].first);
     given.keep(*all[1].first);
     given.keep(*all[4].first);
-    EXPECT_TRUE(all[2].first->closed()) << "others replace it";
+    EXPECT_TRUE(all[3].first->closed()) << "others replace it";
+    given.keep(*all[5].first, two);
+    EXPECT_TRUE(all[5].first->closed()) << "none is of its kind";
     EXPECT_EQ(given.take_idle(), all[4].first);
     EXPECT_EQ(given.take_idle(), all[1].first);
 }

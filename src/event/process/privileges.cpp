@@ -106,7 +106,7 @@ Result<void> become_worker(const Cycle& cycle, ProcessRole role, unsigned slot, 
     set_limit(cycle, RLIMIT_CORE, "RLIMIT_CORE", conf.worker_rlimit_core);
     set_affinity(cycle, *conf.worker_cpu_affinity, slot);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    // Fronts connect to nobody.
+    // Fronts connect to workers only, in their own name.
     const bool keeps_right = conf.speaks_for_others && role == ProcessRole::worker;
     if (Result<void> changed = change_user(conf, keeps_right); !changed) return changed;
     // A change of user takes the right to leave a core file, which worker_rlimit_core asks for.

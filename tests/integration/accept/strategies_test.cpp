@@ -307,7 +307,8 @@ TEST(HandoffQueueTest, WhatWaitsInTheMasterIsCounted) {
     std::vector<Client> waiting;
     ASSERT_TRUE(waiting.emplace_back(server.port()).get("/"));
     ASSERT_TRUE(server.wait_log("worker_connections are not enough"));
-    ASSERT_TRUE(eventually([&] { return asleep(server.master()) && asleep(server.workers().front()); }));
+    // The worker first: it logs before it tells the master.
+    ASSERT_TRUE(eventually([&] { return asleep(server.workers().front()) && asleep(server.master()); }));
     for (int i = 0; i < 8; ++i) ASSERT_TRUE(waiting.emplace_back(server.port()).get("/"));
     EXPECT_TRUE(eventually([&] { return accepted(server.port()) == 7 + 5; })) << accepted(server.port());
     ASSERT_TRUE(eventually([&] { return asleep(server.master()); }));

@@ -2,6 +2,7 @@
 // backend may take nothing.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -98,10 +99,41 @@ TEST(ProxyBind, APortThatIsTakenIsNoFaultOfTheBackends) {
     std::string from;
     const FileDescriptor taken = take_port(from);
     EXPECT_EQ(fetch(server.port(), "/?from=" + from).status, 502);
-    EXPECT_EQ(occurrences(server.error_log(), "connect() failed"), 1U) << server.error_log();
+    EXPECT_EQ(occurrences(server.error_log(), "connect() failed"), 2U) << "from there nobody is reached";
     for (int i = 0; i < 2; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
     EXPECT_EQ(one.requests(), 1U);
     EXPECT_EQ(two.requests(), 1U);
+}
+
+// The local address is wrong for one backend, and another does not need it.
+TEST(ProxyBind, AnAddressThatIsNotHereIsNoReasonNotToAskOthers) {
+    Backend backend(tell_peer);
+    Server server(
+        "worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
+        std::to_string(backend.port()) +
+        "; server unix:{dir}/other.sock; } server { listen unix:{dir}/other.sock; return 200 other; } "
+        "server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; proxy_bind 192.0.2.1; "
+        "} } }");
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(fetch(server.port(), "/").body, "other") << server.error_log();
+    EXPECT_EQ(occurrences(server.error_log(), "Cannot assign requested address"), 2U)
+        << "blamed, it would be out";
+    EXPECT_EQ(backend.requests(), 0U);
+}
+
+// Who has no right to it has not reached it, as if it were not there.
+TEST(ProxyConnecting, ASocketThatWorkersMayNotUseIsOut) {
+    Backend backend(tell_peer);
+    Server server(
+        "worker_processes 1; http { access_log off; upstream b { server unix:{dir}/closed.sock "
+        "fail_timeout=1h; server 127.0.0.1:" +
+        std::to_string(backend.port()) +
+        "; } server { listen unix:{dir}/closed.sock; return 200 closed; } server { listen "
+        "127.0.0.1:{port}; location / { proxy_pass http://b; } } }");
+    const std::string path = server.folder().path() + "/closed.sock";
+    ASSERT_EQ(::chmod(path.c_str(), 0), 0);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
+    EXPECT_EQ(occurrences(server.error_log(), "Permission denied"), 1U) << server.error_log();
+    EXPECT_EQ(backend.requests(), 4U);
 }
 
 // Connections to different backends may share it.
@@ -111,7 +143,8 @@ TEST(ProxyBind, OnePortIsEnoughForAllBackends) {
     Server server(config_of_two(one, two));
     std::string from;
     take_port(from).reset();
-    // Once each: from the same port to the same address again the kernel lets nobody for a while (TIME_WAIT).
+    // Once each: without TCP timestamps the kernel lets nobody use it again for the same address for a minute
+    // (TIME_WAIT).
     for (int i = 0; i < 2; ++i)
         EXPECT_EQ(fetch(server.port(), "/?from=" + from).body, from) << server.error_log();
     EXPECT_EQ(one.requests(), 1U);
@@ -163,7 +196,7 @@ TEST(ProxyBind, WorkersKeepNoRightButTheOneToSpeakForOthers) {
     EXPECT_TRUE(eventually([&] { return rights_of_worker(server) == "0000000000002000"; }));
 }
 
-// A front, which talks to the whole world, connects to nobody.
+// A front, which talks to the whole world, connects to workers only, in its own name.
 TEST(ProxyBind, FrontsKeepNoRight) {
     if (::geteuid() != 0) GTEST_SKIP() << "others have no rights to lose";
     Backend backend(tell_peer);

@@ -91,7 +91,7 @@ void only_small(BackendConnection& connection, const BackendRequest& request) {
 TEST(ProxyTotalTimeout, WhoHadAllOfItForAnAnswerIsBlamed) {
     Backend silent(only_small);
     Backend other(reply_ok);
-    Server server(config(silent, other, "proxy_total_timeout 2s;"));
+    Server server(config(silent, other, "proxy_total_timeout 5s;"));
     EXPECT_EQ(fetch(server.port(), "/").status, 504);
     EXPECT_TRUE(server.wait_log(std::string(kOver) + " while reading response header from upstream"));
     EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();
@@ -105,7 +105,7 @@ TEST(ProxyTotalTimeout, WhoHadAllOfItForAConnectionIsBlamed) {
     Server server("worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
                   std::to_string(full.port()) + "; server " + address(other) +
                   " backup; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
-                  "proxy_total_timeout 2s; } } }");
+                  "proxy_total_timeout 5s; } } }");
     EXPECT_EQ(fetch(server.port(), "/").status, 504);
     EXPECT_TRUE(server.wait_log(std::string(kOver) + " while connecting to upstream"));
     EXPECT_EQ(occurrences(server.error_log(), kBlamed), 1U) << server.error_log();

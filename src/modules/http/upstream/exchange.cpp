@@ -44,6 +44,22 @@ bool is_connecting(upstream::Failure failure) noexcept {
            failure == upstream::Failure::connect_timeout;
 }
 
+// Whether an error of connecting is this machine's. Who may not connect to a backend has no right to it (a
+// unix socket's mode, a packet filter), unless it is the local address that takes a right.
+bool is_ours(int error, bool bound) noexcept {
+    switch (error) {
+        case ENOBUFS:
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case EADDRINUSE:
+        case EADDRNOTAVAIL: return true;
+        case EPERM:
+        case EACCES: return bound;
+        default: return false;
+    }
+}
+
 // RFC 9110 9.2.2; a method that nobody knows may do anything.
 bool is_idempotent(Method method) noexcept {
     switch (method) {
@@ -161,15 +177,17 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
 Async<UpstreamExchange::Outcome> UpstreamExchange::connect(Request& request) {
     if (!open_connection()) {
         const int error = errno;
-        const bool ours = error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM ||
-                          error == EADDRINUSE || error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
-        if (ours) co_return failed_here("connect() failed", error);
+        if (is_ours(error, use_.from.specified())) {
+            // From that address another backend may be reached still.
+            const bool taken = error == EADDRINUSE || error == EADDRNOTAVAIL;
+            co_return failed_here("connect() failed", error, taken);
+        }
         co_return failed(upstream::connect_failure(error), "connect() failed", error);
     }
     const Duration timeout = patience(*settings_.connect_timeout);
     Wake wake = co_await connection_->writable(timeout);
     if (wake == Wake::timed_out) {
-        if (time_is_up()) co_return out_of_time(Failure::connect_timeout, attempt_started_);
+        if (time_is_up()) co_return out_of_time(Failure::connect_timeout);
         co_return failed(Failure::connect_timeout, "upstream timed out", ETIMEDOUT);
     }
     if (wake == Wake::closed) {
@@ -199,7 +217,7 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::ask(Request& request) {
             co_return failed_here("the worker ended", 0);
         }
         if (wake == Wake::timed_out) {
-            if (time_is_up()) co_return out_of_time(Failure::timeout, active_at_);
+            if (time_is_up()) co_return out_of_time(Failure::timeout);
             if (!overdue() && may_be_silent()) continue;
             co_return failed(Failure::timeout, "upstream timed out", ETIMEDOUT);
         }
@@ -351,12 +369,12 @@ UpstreamExchange::Outcome UpstreamExchange::refused(upstream::Refusal refusal) {
     return unasked(status, upstream::to_text(refusal));
 }
 
-// The time for the whole request has ended this attempt; it is the peer's turn since `since`. It has failed
-// only if it had the time for itself: if the queue, other peers or the client's body took a tenth at most.
-UpstreamExchange::Outcome UpstreamExchange::out_of_time(Failure failure, TimePoint since) {
+// The time for the whole request has ended this attempt. Its peer has failed only if it had the time for
+// itself: if the queue, other peers or the client's body took a tenth at most.
+UpstreamExchange::Outcome UpstreamExchange::out_of_time(Failure failure) {
     log_failure(kTotalOver, 0);
     attempt_->status = kGatewayTimeout;
-    if (!awaits_body() && since - started_ <= *settings_.total_timeout / 10) {
+    if (!awaits_body() && try_started_ - started_ <= *settings_.total_timeout / 10) {
         end_attempt(failure);
     } else {
         end_unjudged();
@@ -365,13 +383,16 @@ UpstreamExchange::Outcome UpstreamExchange::out_of_time(Failure failure, TimePoi
     return Outcome(Failure::none, kGatewayTimeout, false);
 }
 
-// What went wrong on this machine says nothing about the backend.
-UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, int error_number) {
+// What went wrong on this machine says nothing about the backend; `others_may`: nor about how others fare.
+UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, int error_number,
+                                                        bool others_may) {
     log_failure(words, error_number);
     attempt_->status = kBadGateway;
+    const bool again = others_may && may_retry(Failure::connect_failed);
     end_unjudged();
     drop_connection();
-    return Outcome(Failure::connect_failed, kBadGateway, false);
+    if (again) count(request_.worker().row().proxy.retries);
+    return Outcome(Failure::connect_failed, kBadGateway, again);
 }
 
 UpstreamExchange::Outcome UpstreamExchange::failed(Failure failure, std::string_view words,
@@ -394,7 +415,7 @@ bool UpstreamExchange::is_safe_to_repeat() const {
 
 // Whether another request has found the peer dead in the meantime, and there is another one: then this one
 // need not find out, too.
-bool UpstreamExchange::found_dead() { return lease_ && !lease_.is_live() && find_next(); }
+bool UpstreamExchange::found_dead() { return lease_ && !lease_.is_live() && selection_->has_other(); }
 
 // Whether there is another backend to ask. It is chosen at once, unless there is a pause before it is asked:
 // a place that nobody uses would be kept from others, and who is well now need not be then.

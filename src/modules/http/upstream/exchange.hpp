@@ -107,9 +107,9 @@ class UpstreamExchange {
     void end_unjudged();
     Outcome unasked(int status, std::string_view words);
     Outcome refused(upstream::Refusal refusal);
-    Outcome out_of_time(Failure failure, TimePoint since);
+    Outcome out_of_time(Failure failure);
     Outcome failed(Failure failure, std::string_view words, int error_number = 0);
-    Outcome failed_here(std::string_view words, int error_number);
+    Outcome failed_here(std::string_view words, int error_number, bool others_may = false);
     bool may_retry(Failure failure);
     bool is_safe_to_repeat() const;
     Duration within_total(Duration usual) const noexcept;

@@ -130,7 +130,9 @@ constexpr auto request_rows() {
             joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
             "The local address of connections to backends; one that is kept serves requests with the same "
             "address. Those whose address comes from variables replace no others among the kept ones, and "
-            "those with a given port are not kept. transparent: it need not be one of this machine's "
+            "those with a given port are not kept; without TCP timestamps (net.ipv4.tcp_timestamps) the "
+            "kernel lets a minute pass before such a port is used towards the same backend again. "
+            "transparent: it need not be one of this machine's "
             "(IP_TRANSPARENT), as the client's own; a server that is started by root leaves its workers the "
             "right to it (CAP_NET_RAW).",
             Kind::value)),

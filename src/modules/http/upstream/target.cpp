@@ -55,6 +55,7 @@ Async<int> UpstreamExchange::resolve(Request& request) {
         co_return kInternal;
     }
     const Duration timeout = within_total(*conf.timeout);
+    const TimePoint asked = request.loop().now();
     DnsAnswer answer = co_await resolver->look_up(Lookup::address, target_.host, timeout);
     if (answer.result != DnsResult::found) {
         const LogLevel level = answer.usable() ? LogLevel::info : LogLevel::error;
@@ -63,6 +64,7 @@ Async<int> UpstreamExchange::resolve(Request& request) {
     }
     if (!answer.usable()) {
         begin_attempt(target_.host);
+        attempt_started_ = asked;
         attempt_->status = time_is_up() ? kGatewayTimeout : kBadGateway;
         close_attempt();
         co_return attempt_->status;

@@ -1,4 +1,5 @@
-// strategy=handoff, in a worker: the master accepts; this says which listener is served.
+// strategy=handoff, in a worker: the master accepts; this says which listener is served. Beside another
+// strategy: a reload may have changed it while the master had connections.
 #include "event/accept/accept_strategy.hpp"
 #include "event/accept/handoff_receiver.hpp"
 #include "event/process/worker.hpp"

@@ -79,6 +79,13 @@ void HandoffEngine::balance(HandoffListener& listener, AcceptBalance how) {
     if (listener.balancer_.kind() != how) listener.balancer_ = Balancer(how);
 }
 
+void HandoffEngine::accept(HandoffListener& listener, bool accepts) {
+    if (std::exchange(listener.accepting_, accepts) == accepts) return;
+    listener.ready_ = accepts;
+    if (!accepts) listener.watcher_.unwatch();
+    look();
+}
+
 void HandoffEngine::close(HandoffListener& listener) {
     listener.watcher_.unwatch();
     listener.hold_.stop();
@@ -276,7 +283,7 @@ bool HandoffEngine::has_room(const HandoffTarget& target) const noexcept {
 }
 
 bool HandoffEngine::has_room(const HandoffListener& listener) const noexcept {
-    if (paused_ || listener.closed_) return false;
+    if (paused_ || listener.closed_ || !listener.accepting_) return false;
     if (listener.rejecting_) return true;
     if (listener.members_.empty()) return false;
     if (listener.queue_.size() < limits_.queue) return true;

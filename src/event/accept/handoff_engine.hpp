@@ -110,6 +110,7 @@ class HandoffListener {
     std::size_t counted_ = 0;    // of its descriptors, in counters_, where other listeners may count as well
     bool ready_ = false;         // something may wait in the backlog
     bool woken_ = false;         // because the system said so
+    bool accepting_ = true;
     bool rejecting_ = false;
     bool closed_ = false;
     AcceptBatch batch_;
@@ -152,6 +153,9 @@ class HandoffEngine {
     // Begins to accept on `fd`, which stays the caller's and open until close(). `name` is for the log.
     HandoffListener& open(int fd, std::size_t index, std::string name, ListenerCounters& counters);
     void balance(HandoffListener& listener, AcceptBalance how);
+    // Whether it accepts, as it does at first. While it does not, because others accept on its socket, what
+    // it has accepted already goes to its targets all the same.
+    void accept(HandoffListener& listener, bool accepts);
     // Accepts no more. What waits goes to the targets it still has, whatever their window; without any it is
     // closed and counted. The listener may not be used after this call.
     void close(HandoffListener& listener);

@@ -118,23 +118,33 @@ void HandoffMaster::serve(const Cycle& cycle) {
     book_.limit(*events.handoff_listens, *events.accept_hold);
     std::vector<HandoffListener*> before = std::exchange(listeners_, {});
     for (const Listening::Entry& entry : cycle.conf<Listening>().entries) {
-        ListenerSet::Item* item = sockets_.find(entry.address);
-        if (entry.strategy != Strategy::handoff || item == nullptr) continue;
-        // A group that is left of reuseport gets its share of the connections still.
-        for (const Listener* socket : item->sockets()) {
-            if (!socket->listening()) continue;
-            auto kept = std::ranges::find(before, socket->fd(), &HandoffListener::fd);
-            if (kept != before.end()) {
-                listeners_.push_back(*kept);
-                before.erase(kept);
-            } else {
-                listeners_.push_back(&engine_.open(socket->fd(), item->index, entry.address.to_text(),
-                                                   scoreboard_.master().listener(item->index)));
-            }
-            engine_.balance(*listeners_.back(), entry.balance);
-        }
+        const ListenerSet::Item* item = sockets_.find(entry.address);
+        if (item != nullptr) serve(entry, *item, before);
     }
     for (HandoffListener* listener : before) engine_.close(*listener);
+}
+
+// Once the strategy is another one, what was accepted before that is still handed over: it waits, or comes
+// back from a worker that dies.
+void HandoffMaster::serve(const Listening::Entry& entry, const ListenerSet::Item& item,
+                          std::vector<HandoffListener*>& before) {
+    const bool accepts = entry.strategy == Strategy::handoff;
+    // A group that is left of reuseport gets its share of the connections still.
+    for (const Listener* socket : item.sockets()) {
+        auto kept = std::ranges::find(before, socket->fd(), &HandoffListener::fd);
+        HandoffListener* listener = nullptr;
+        if (kept != before.end()) {
+            listener = *kept;
+            before.erase(kept);
+        } else if (accepts && socket->listening()) {
+            listener = &engine_.open(socket->fd(), item.index, entry.address.to_text(),
+                                     scoreboard_.master().listener(item.index));
+        }
+        if (listener == nullptr) continue;
+        engine_.accept(*listener, accepts);
+        engine_.balance(*listener, entry.balance);
+        listeners_.push_back(listener);
+    }
 }
 
 HandoffMaster::Target& HandoffMaster::target(WorkerHandle& worker) {

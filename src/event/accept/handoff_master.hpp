@@ -7,6 +7,7 @@
 #include "event/accept/accept_master.hpp"
 #include "event/accept/handoff_engine.hpp"
 #include "event/accept/listener_book.hpp"
+#include "event/listening.hpp"
 
 namespace berth {
 
@@ -32,6 +33,8 @@ class HandoffMaster final : public AcceptMaster {
  private:
     class Target;
 
+    void serve(const Listening::Entry& entry, const ListenerSet::Item& item,
+               std::vector<HandoffListener*>& before);
     Target& target(WorkerHandle& worker);
     void answer(WorkerHandle& worker, const Message& message);
     Result<ListenAnswer> ask(WorkerHandle& worker, const ListenQuestion& question);
@@ -43,7 +46,7 @@ class HandoffMaster final : public AcceptMaster {
     HandoffEngine engine_;
     ListenerBook book_;
     std::vector<int> given_;                   // of started_with()
-    std::vector<HandoffListener*> listeners_;  // those of the configuration
+    std::vector<HandoffListener*> listeners_;  // of the configuration: those that accept, or once did
     std::map<WorkerHandle*, std::unique_ptr<Target>> targets_;
 };
 

@@ -103,11 +103,18 @@ void Worker::accept_connections() {
             continue;
         }
         item->listener->open_session(entry.open, entry.user);
-        item->count_in(&row_.listener(item->index));
-        auto acceptor = make_accept_strategy(*this, entry, *item, *socket);
-        acceptor->arm();
-        acceptors_.push_back(std::move(acceptor));
+        ListenerCounters& counters = row_.listener(item->index);
+        item->count_in(&counters);
+        accept_by(make_accept_strategy(*this, entry, *item, *socket));
+        // What the master had accepted when a reload changed the strategy.
+        const bool handed = entry.strategy != Strategy::handoff && !is_front() && has_master();
+        if (handed) accept_by(make_handoff_strategy(*this, *item, counters));
     }
+}
+
+void Worker::accept_by(std::unique_ptr<AcceptStrategy> acceptor) {
+    acceptor->arm();
+    acceptors_.push_back(std::move(acceptor));
 }
 
 bool Worker::tell_master(MessageType type, std::string_view payload) {

@@ -111,6 +111,7 @@ class Worker {
     void stop();
 
  private:
+    void accept_by(std::unique_ptr<AcceptStrategy> acceptor);
     void offer_turn();
     void stop_accepting();
     void leave();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
@@ -93,6 +94,97 @@ TEST(HandoffLifeTest, WhatWaitsDuringAReloadIsServed) {
         EXPECT_TRUE(eventually([&] { return !alive(stuck) && server.workers().size() == 1; }));
     }
     EXPECT_FALSE(alive(worker));
+}
+
+// Clients that have asked, all of them accepted: by workers, or by the master for them.
+std::vector<Client> asking(const Server& server, std::size_t count) {
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < count; ++i) {
+        EXPECT_TRUE(clients.emplace_back(server.port()).get("/", "Connection: close\r\n"));
+    }
+    return clients;
+}
+
+// So many of two workers; they are killed in the end, whatever happens.
+class StoppedWorkers {
+ public:
+    StoppedWorkers(const Server& server, std::size_t count) {
+        first_worker(server, 2);
+        pids_ = server.workers();
+        pids_.resize(count);
+        for (const pid_t pid : pids_) ::kill(pid, SIGSTOP);
+    }
+    StoppedWorkers(const StoppedWorkers&) = delete;
+    StoppedWorkers& operator=(const StoppedWorkers&) = delete;
+    ~StoppedWorkers() { kill(); }
+
+    void kill() {
+        for (const pid_t pid : std::exchange(pids_, {})) ::kill(pid, SIGKILL);
+    }
+
+ private:
+    std::vector<pid_t> pids_;
+};
+
+void reload_as(Server& server, std::string_view strategy) {
+    server.set_config(config(strategy));
+    const RunResult result = server.reload();
+    ASSERT_EQ(result.code, 0) << result.err << server.error_log();
+}
+
+void expect_served(Server& server, std::vector<Client>& clients) {
+    for (Client& client : clients) EXPECT_EQ(client.read_response().body, "hello") << server.error_log();
+    EXPECT_EQ(server.error_log().find("waited for a worker"), std::string::npos) << server.error_log();
+}
+
+class HandoffChangeTest : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(, HandoffChangeTest, testing::Values("shared", "handoff", "reuseport", "proxy"),
+                         [](const auto& one) { return std::string(one.param); });
+
+// Nobody had begun on what they held, or on what waited behind them: the new workers do.
+TEST_P(HandoffChangeTest, OldWorkersThatAreKilledTakeNothingWithThem) {
+    for (const std::size_t stopped : {1, 2}) {
+        Server server(config("handoff"));
+        StoppedWorkers stuck(server, stopped);
+        std::vector<Client> clients = asking(server, 12);
+        // What the other one has answered is closed.
+        const std::size_t kept = stopped == 2 ? clients.size() : 1;
+        ASSERT_TRUE(eventually([&] { return accepted(server.port()) == kept; }));
+        reload_as(server, GetParam());
+        stuck.kill();
+        expect_served(server, clients);
+        EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    }
+}
+
+TEST_P(HandoffChangeTest, AndBackOldWorkersThatAreKilledTakeNothingWithThem) {
+    Server server(config("handoff"));
+    StoppedWorkers stuck(server, 2);
+    std::vector<Client> clients = asking(server, 12);
+    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
+    reload_as(server, GetParam());
+    reload_as(server, "handoff");
+    stuck.kill();
+    expect_served(server, clients);
+    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+}
+
+// Only then: nobody is there who could.
+TEST_P(HandoffChangeTest, WhatComesBackWhenItsAddressIsServedNoMoreIsClosedAndSaid) {
+    Server server(config("handoff"));
+    StoppedWorkers stuck(server, 2);
+    std::vector<Client> clients = asking(server, 2);
+    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
+    reload_as(server, GetParam());
+    std::string elsewhere = config(GetParam());
+    elsewhere.replace(elsewhere.find("{port}"), 6, "{port1}");
+    server.set_config(elsewhere);
+    EXPECT_EQ(server.reload().code, 0) << server.error_log();
+    stuck.kill();
+    for (Client& client : clients) EXPECT_TRUE(client.wait_closed());
+    EXPECT_TRUE(server.wait_log("its address is served no more")) << server.error_log();
+    EXPECT_EQ(fetch(server.port(1), "/").body, "hello");
 }
 
 // Its worker was told to end, and is killed before it has begun on it: another one is started for it alone.

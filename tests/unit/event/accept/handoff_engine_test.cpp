@@ -397,6 +397,58 @@ TEST_P(HandoffEngineTest, AClosedListenerGivesWhatWaitsToThoseItHas) {
     EXPECT_EQ(value(counters_.dropped), 1U);
 }
 
+TEST_P(HandoffEngineTest, OneThatAcceptsNoMoreHandsOverWhatItHas) {
+    engine_.join(*listener_, one_);
+    for (int i = 0; i < 3; ++i) connect_and_turn();
+    engine_.accept(*listener_, false);
+    connect_and_turn();
+    EXPECT_EQ(one_.tickets.size(), 1U);
+    EXPECT_EQ(listener_->waiting(), 2U);
+    EXPECT_EQ(value(counters_.accepted), 3U);
+    engine_.join(*listener_, two_);
+    engine_.leave(one_);
+    turns();
+    EXPECT_EQ(one_.tickets.size(), 1U);
+    EXPECT_EQ(two_.tickets.size(), 1U);
+    EXPECT_EQ(listener_->waiting(), 1U);
+    engine_.ended(one_);  // what it had not decided comes back
+    while (!two_.tickets.empty()) {
+        two_.decide();
+        turns();
+    }
+    EXPECT_EQ(two_.clients.size(), 3U);
+    EXPECT_EQ(one_.redistributed, 1U);
+    EXPECT_EQ(value(counters_.dropped), 0U);
+    EXPECT_EQ(value(counters_.accepted), 3U);
+}
+
+TEST_P(HandoffEngineTest, OneThatAcceptsAgainFindsWhatCameMeanwhile) {
+    join_all();
+    engine_.accept(*listener_, false);
+    connect_and_turn();
+    EXPECT_EQ(value(counters_.accepted), 0U);
+    engine_.accept(*listener_, true);
+    turns();
+    EXPECT_EQ(value(counters_.accepted), 1U);
+    EXPECT_EQ(one_.clients.size(), 1U);
+    one_.decide();
+    connect_and_turn();  // it is watched again
+    EXPECT_EQ(two_.clients.size(), 1U);
+}
+
+TEST_P(HandoffEngineTest, OneThatAcceptsNoMoreAcceptsNothingAfterTheHoldEither) {
+    configure(1, 2, Duration(1));
+    engine_.join(*listener_, one_);
+    connect_and_turn();
+    engine_.accept(*listener_, false);
+    engine_.ended(one_);
+    ASSERT_TRUE(run_until([&] { return listener_->rejecting(); }));
+    EXPECT_EQ(value(counters_.dropped), 1U);
+    connect_and_turn();
+    EXPECT_EQ(value(counters_.accepted), 1U);
+    EXPECT_FALSE(closed(1));
+}
+
 TEST_P(HandoffEngineTest, AtTheEndWhatWaitsIsClosedAndCountedAndTheRestIsStillDecided) {
     engine_.join(*listener_, one_);
     for (int i = 0; i < 3; ++i) connect_and_turn();

@@ -43,8 +43,8 @@ class HandoffReceiverTest : public ServingTest {
     }
     void on_answered(const ListenAnswer& answer) { answers_.push_back(answer); }
 
-    void serve(const std::string& events) {
-        load(events, Strategy::handoff);
+    void serve(const std::string& events, Strategy strategy = Strategy::handoff) {
+        load(events, strategy);
         worker_->talk_to(*worker_end_);
         worker_->accept_connections();
     }
@@ -174,6 +174,19 @@ TEST_F(HandoffReceiverTest, RefusesWhatItDoesNotServe) {
     const FileDescriptor client = hand_over(1, 17);
     ASSERT_TRUE(decided(1));
     EXPECT_FALSE(row_->handoff.taken(1));
+}
+
+// The master had it when a reload changed the strategy.
+TEST_F(HandoffReceiverTest, TakesUnderAnotherStrategyUntilItDrains) {
+    serve("", Strategy::shared);
+    const FileDescriptor before = hand_over(1);
+    ASSERT_TRUE(decided(1));
+    EXPECT_TRUE(row_->handoff.taken(1));
+    EXPECT_TRUE(greeted(before));
+    worker_->drain(Drain::politely, Callback<>(&nothing, this));
+    const FileDescriptor after = hand_over(2);
+    ASSERT_TRUE(decided(2));
+    EXPECT_FALSE(row_->handoff.taken(2));
 }
 
 TEST_F(HandoffReceiverTest, RefusesWhatItCannotRead) {

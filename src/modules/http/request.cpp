@@ -234,6 +234,12 @@ Verdict Request::reply(int status, std::string_view content_type, std::string_vi
     return Verdict::done();
 }
 
+void Request::end_when_client_leaves(bool on) noexcept {
+    ends_with_client_ = on;
+    // Its end came with what was read of it last: nothing else will tell.
+    if (on && stream_.connection().peer_closed()) stream_.connection().poke();
+}
+
 void Request::on_gone() noexcept {
     gone_ = true;
     drained_.set();

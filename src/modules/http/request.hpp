@@ -127,8 +127,9 @@ class Request final : public Scope, public VariableHost, public LogContext {
     bool drained() const noexcept { return drained_.is_set(); }
     // While a handler waits: whether it is given up as soon as the client closes its end of the connection
     // (499), so that nobody works for a client that has left. Off unless a handler says so: a client may
-    // close its sending half and still wait for the answer.
-    void end_when_client_leaves(bool on) noexcept { ends_with_client_ = on; }
+    // close its sending half and still wait for the answer. One that has closed it already is given up later
+    // in this turn.
+    void end_when_client_leaves(bool on) noexcept;
     bool ends_when_client_leaves() const noexcept { return ends_with_client_; }
     // Whether the client has gone away or the response was broken off: producing more is useless.
     bool gone() const noexcept { return gone_; }

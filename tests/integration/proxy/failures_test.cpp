@@ -1,6 +1,8 @@
 // Backends that fail, hang or vanish, clients that leave: what is tried again, and what everybody is told.
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
@@ -158,6 +160,31 @@ TEST(ProxyAbort, AClientThatLeavesCancelsTheBackendsWork) {
     client.close();
     EXPECT_TRUE(eventually([&] { return cancelled == 1; }));
     EXPECT_TRUE(server.wait_log("client prematurely closed connection"));
+}
+
+// The worker learns of the request and of the client's end at once.
+TEST(ProxyAbort, AClientThatLeavesAtOnceCancelsTheBackendsWork) {
+    for (const char* inside : {"", "proxy_request_buffering off;"}) {
+        Backend backend([](BackendConnection& connection, const BackendRequest& request) {
+            if (request.target == "/first") return reply_ok(connection, request);
+            connection.wait_closed();
+        });
+        Server server(one(backend, inside));
+        for (const char* rest : {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+                                 "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"}) {
+            const std::size_t before = occurrences(server.error_log(), "client prematurely closed");
+            Client client(server.port());
+            client.get("/first");
+            EXPECT_EQ(client.read_response().body, "ok");
+            ::kill(server.workers()[0], SIGSTOP);
+            client.send(rest);
+            client.close();
+            ::kill(server.workers()[0], SIGCONT);
+            EXPECT_TRUE(eventually([&] {
+                return occurrences(server.error_log(), "client prematurely closed") > before;
+            })) << rest;
+        }
+    }
 }
 
 TEST(ProxyAbort, UnlessItIsToBeIgnored) {

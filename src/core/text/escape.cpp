@@ -33,11 +33,17 @@ constexpr ByteSet letters_and(std::string_view others) {
 constexpr ByteSet kPath = letters_and("-._~!$&'()*+,;=:@/[]");
 constexpr ByteSet kArgs = letters_and("-._~!$'()*,=:@/[]");
 constexpr ByteSet kComponent = letters_and("-._~");
+constexpr ByteSet kTarget = [] {
+    ByteSet set{};
+    for (unsigned i = 0; i < 256; ++i) set[i] = i > 0x20 && i != 0x7f;
+    return set;
+}();
 
 const ByteSet& kept_in(UriPart part) noexcept {
     switch (part) {
         case UriPart::path: return kPath;
         case UriPart::args: return kArgs;
+        case UriPart::target: return kTarget;
         case UriPart::component: break;
     }
     return kComponent;

@@ -22,6 +22,7 @@ void replace_invalid_utf8(std::string& out, std::string_view text);
 enum class UriPart {
     path,       // a path inside a URI: '/' and the path's own characters stay
     args,       // a value inside a query: as path, but what separates arguments (& + ;) does not stay
+    target,     // a whole target that is put together already: only what would end it does not stay
     component,  // one argument or path segment: only unreserved characters stay (RFC 3986 §2.3)
 };
 // %XX for every byte that may not stand in that part.

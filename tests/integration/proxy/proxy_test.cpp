@@ -65,12 +65,14 @@ TEST(Proxy, TheUriOfProxyPassReplacesTheLocationsName) {
                              url + "; } location /re { rewrite ^/re(.*)$ /other$1 break; proxy_pass " + url +
                              "; } location /name/ { rewrite /name/([^/]+) /users?name=$1 break; proxy_pass " +
                              url + "/x/; } location /var { set $to " + url +
-                             "; proxy_pass $to$request_uri; }"));
+                             "; proxy_pass $to$request_uri; } location ~ ^/captured/(.*)$ { proxy_pass " +
+                             url + "/x/$1; }"));
     EXPECT_EQ(fetch(server.port(), "/app/a%20b/../c%3fd?q").body, "/x/c%3Fd?q");
     EXPECT_EQ(fetch(server.port(), "/plain/a%20b/../c?q").body, "/plain/a%20b/../c?q");
     EXPECT_EQ(fetch(server.port(), "/re/a%20b?q").body, "/other/a%20b?q");
     EXPECT_EQ(fetch(server.port(), "/name/a").body, "/users?name=a");
     EXPECT_EQ(fetch(server.port(), "/var/x?y").body, "/var/x?y");
+    EXPECT_EQ(fetch(server.port(), "/captured/a%20b%0dc?d").body, "/x/a%20b%0Dc");
     const Response redirect = fetch(server.port(), "/app?q");
     EXPECT_EQ(redirect.status, 301);
     EXPECT_TRUE(redirect.header("Location").ends_with("/app/?q")) << redirect.header("Location");

@@ -297,7 +297,12 @@ std::string_view ProxyRequest::rewrite(Request& request, KnownHeader id, std::st
 
 std::string_view proxied_uri(Request& request, const ProxyPass& pass, std::string_view pass_uri) {
     Arena& arena = request.arena();
-    if (!pass.url.is_constant() && !pass_uri.empty()) return pass_uri;  // as the variables say
+    if (!pass.url.is_constant() &&
+        !pass_uri.empty()) {  // as the variables say, which may be decoded parts of the path
+        std::string text;
+        escape_uri(text, pass_uri, UriPart::target);
+        return arena.copy(text);
+    }
     if (pass_uri.empty() || !request.uri_is_of_location()) {
         if (request.uri_is_as_sent()) return request.request_uri();
         std::string text;

@@ -33,6 +33,8 @@ TEST(Escape, Json) {
 TEST(Escape, UriPartsKeepTheirOwnCharacters) {
     EXPECT_EQ(with(escape_uri, "/a b/ü?#%", UriPart::path), "/a%20b/%C3%BC%3F%23%25");
     EXPECT_EQ(with(escape_uri, "a=b c&d?e#/+;", UriPart::args), "a=b%20c%26d%3Fe%23/%2B%3B");
+    EXPECT_EQ(with(escape_uri, "/a b%20\xC3\r\n?c=d e#\x7f", UriPart::target),
+              "/a%20b%20\xC3%0D%0A?c=d%20e#%7F");
     EXPECT_EQ(with(escape_uri, "a/b&c=d+e~", UriPart::component), "a%2Fb%26c%3Dd%2Be~");
 }
 

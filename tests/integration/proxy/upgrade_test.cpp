@@ -102,6 +102,19 @@ TEST(ProxyUpgrade, ABackendMayDecline) {
     EXPECT_EQ(client.read_response().body, "");
 }
 
+// Which protocol it wants (RFC 9110 15.5.22).
+TEST(ProxyUpgrade, ABackendMayAskForOne) {
+    Backend backend([](BackendConnection& connection, const BackendRequest&) {
+        connection.send(
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: TLS/1.3\r\n"
+            "Content-Length: 0\r\n\r\n");
+    });
+    Server server(config(backend));
+    const Response response = fetch(server.port(), "/");
+    EXPECT_EQ(response.status, 426);
+    EXPECT_EQ(response.header("Upgrade"), "TLS/1.3");
+}
+
 TEST(ProxyUpgrade, SilenceEndsIt) {
     auto backend = echo_backend();
     Server server(config(*backend, "proxy_read_timeout 300ms;"));

@@ -25,6 +25,7 @@ constexpr unsigned kMostInterims = 100;
 constexpr int kFirstInterceptable = 300;
 constexpr int kContinue = 100;
 constexpr int kEarlyHints = 103;
+constexpr int kUpgradeRequired = 426;
 constexpr int kBadGateway = 502;
 
 std::uint32_t ignore_bit(KnownHeader id) noexcept {
@@ -228,8 +229,10 @@ void UpstreamExchange::prepare_head(Request& request) {
     if (out.content_type.empty()) out.content_type = type;
     if (!out.charset.empty()) out.content_type = without_charset(out.content_type, request.arena());
     if (*settings_.force_ranges) out.accept_ranges = true;
-    if (head.upgraded)
-        out.fields.add(KnownHeader::upgrade, head.fields->value(KnownHeader::upgrade, head.bytes));
+    // 426 says which protocol it asks for (RFC 9110 15.5.22).
+    const std::string_view protocol = head.fields->value(KnownHeader::upgrade, head.bytes);
+    if ((head.upgraded || head.status == kUpgradeRequired) && !protocol.empty())
+        out.fields.add(KnownHeader::upgrade, protocol);
     bind_client(request);
 }
 

@@ -65,10 +65,18 @@ Resolver::~Resolver() {
 // --- who asks
 
 Resolver::Wait Resolver::look_up(Lookup kind, std::string_view name, Duration timeout) {
+    return Wait(*this, begin(kind, name), timeout, false);
+}
+
+Resolver::Wait Resolver::look_up_soon(Lookup kind, std::string_view name, Duration timeout) {
+    return Wait(*this, begin(kind, name), timeout, true);
+}
+
+Resolver::Asked Resolver::begin(Lookup kind, std::string_view name) {
     add(counters_.asked);
-    if (!is_host_name(name)) return Wait(*this, nullptr, timeout, DnsResult::not_found);
+    if (!is_host_name(name)) return {nullptr, DnsResult::not_found};
     Entry* entry = entry_of({kind, ascii::lowercase(name)});
-    if (entry == nullptr) return Wait(*this, nullptr, timeout, DnsResult::failed);
+    if (entry == nullptr) return {nullptr, DnsResult::failed};
     by_use_.push_back(*entry);
     if (entry->pending > 0) {
         add(counters_.joined);
@@ -77,7 +85,7 @@ Resolver::Wait Resolver::look_up(Lookup kind, std::string_view name, Duration ti
     } else if (!know_from_hosts(*entry)) {
         ask(*entry);
     }
-    return Wait(*this, entry, timeout, DnsResult::found);
+    return {entry};
 }
 
 Resolver::Entry* Resolver::entry_of(const Key& key) {
@@ -97,11 +105,12 @@ bool Resolver::make_room() {
     return false;
 }
 
-Resolver::Wait::Wait(Resolver& resolver, Entry* entry, Duration timeout, DnsResult otherwise) noexcept
+Resolver::Wait::Wait(Resolver& resolver, Asked asked, Duration timeout, bool soon) noexcept
     : resolver_(resolver),
-      entry_(entry),
+      entry_(asked.entry),
       timeout_(timeout),
-      otherwise_(otherwise),
+      otherwise_(asked.otherwise),
+      soon_(soon),
       timer_(Callback<>(&expired, this)) {
     if (entry_ != nullptr) ++entry_->pins;
 }
@@ -119,6 +128,7 @@ bool Resolver::Wait::await_suspend(std::coroutine_handle<> waiting) {
 
 void Resolver::Wait::expired(void* self) {
     auto& wait = *static_cast<Wait*>(self);
+    wait.entry_->late = true;
     wait.cancel();
     resume(static_cast<Waiter*>(&wait));
 }
@@ -146,6 +156,11 @@ DnsAnswer Resolver::answer_of(const Entry& entry) const {
     return answer;
 }
 
+// Whether DNS has not answered lately, and an old answer can be given instead.
+bool Resolver::has_stand_in(const Entry& entry) const noexcept {
+    return (entry.late || entry.result != DnsResult::found) && loop_.now() < entry.good_until;
+}
+
 // --- what is asked
 
 bool Resolver::know_from_hosts(Entry& entry) {
@@ -168,6 +183,7 @@ void Resolver::ask(Entry& entry) {
     entry.coming = DnsAnswer();
     entry.coming.ttl = options_.longest;
     entry.worst = DnsResult::found;
+    entry.late = false;
     std::vector<RecordType> types;
     if (entry.key.first == Lookup::service) {
         types = {RecordType::srv};

@@ -40,6 +40,8 @@ class Resolver {
     // DnsAnswer a = co_await resolver.look_up(Lookup::address, name, 5s);
     // At once if it is known. Not an IP address; what is no host name is not found.
     Wait look_up(Lookup kind, std::string_view name, Duration timeout);
+    // The same for who would rather have an old answer at once than wait for a DNS that is known to fail.
+    Wait look_up_soon(Lookup kind, std::string_view name, Duration timeout);
 
     // By who asked: so many addresses were more than it may have of one name.
     void count_dropped(std::size_t addresses) noexcept { counters_.dropped += addresses; }
@@ -60,6 +62,7 @@ class Resolver {
         TaskList waiters;
         unsigned pins = 0;                     // those who have still to read it
         unsigned pending = 0;                  // questions under way
+        bool late = false;                     // somebody has waited for them in vain
         DnsResult result = DnsResult::failed;  // of the last lookup
         DnsAnswer good;                        // the last that had something
         TimePoint good_until = TimePoint::min();
@@ -69,6 +72,12 @@ class Resolver {
     };
 
     Resolver(EventLoop& loop, const ResolverOptions& options, ResolverCounters& counters);
+    // An entry, or why there is none.
+    struct Asked {
+        Entry* entry;
+        DnsResult otherwise = DnsResult::found;
+    };
+    Asked begin(Lookup kind, std::string_view name);
     Entry* entry_of(const Key& key);
     bool make_room();
     bool know_from_hosts(Entry& entry);
@@ -81,6 +90,7 @@ class Resolver {
     void settle(Entry& entry);
     Duration valid_for(const Entry& entry) const noexcept;
     DnsAnswer answer_of(const Entry& entry) const;
+    bool has_stand_in(const Entry& entry) const noexcept;
 
     EventLoop& loop_;
     ResolverOptions options_;
@@ -94,12 +104,14 @@ class Resolver {
 
 class Resolver::Wait : public Waiter {
  public:
-    Wait(Resolver& resolver, Entry* entry, Duration timeout, DnsResult otherwise) noexcept;
+    Wait(Resolver& resolver, Asked asked, Duration timeout, bool soon) noexcept;
     Wait(const Wait&) = delete;
     Wait& operator=(const Wait&) = delete;
     ~Wait();
 
-    bool await_ready() const noexcept { return entry_ == nullptr || entry_->pending == 0; }
+    bool await_ready() const noexcept {
+        return entry_ == nullptr || entry_->pending == 0 || (soon_ && resolver_.has_stand_in(*entry_));
+    }
     bool await_suspend(std::coroutine_handle<> waiting);
     DnsAnswer await_resume() const;
 
@@ -110,6 +122,7 @@ class Resolver::Wait : public Waiter {
     Entry* entry_;
     Duration timeout_;
     DnsResult otherwise_;  // without an entry
+    bool soon_;
     Timer timer_;
 };
 

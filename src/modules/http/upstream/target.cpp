@@ -56,7 +56,7 @@ Async<int> UpstreamExchange::resolve(Request& request) {
     }
     const Duration timeout = within_total(*conf.timeout);
     const TimePoint asked = request.loop().now();
-    DnsAnswer answer = co_await resolver->look_up(Lookup::address, target_.host, timeout);
+    DnsAnswer answer = co_await resolver->look_up_soon(Lookup::address, target_.host, timeout);
     if (answer.result != DnsResult::found) {
         const LogLevel level = answer.usable() ? LogLevel::info : LogLevel::error;
         request.log_at(level, "{} could not be resolved ({}: {}){}", target_.host, number_of(answer.result),

@@ -26,6 +26,12 @@ struct Learned {
     DnsAnswer answer;
 };
 
+Async<void> learn_soon(Scope& scope, Resolver* resolver, std::string name, Duration timeout, Learned* into) {
+    into->answer = co_await resolver->look_up_soon(Lookup::address, name, timeout);
+    into->done = true;
+    static_cast<void>(scope);
+}
+
 Async<void> learn(Scope& scope, Resolver* resolver, Lookup kind, std::string name, Duration timeout,
                   Learned* into) {
     into->answer = co_await resolver->look_up(kind, name, timeout);
@@ -245,6 +251,35 @@ TEST_P(ResolverTest, OldAnswersWhileDnsFailsButNotWhenTheNameIsGone) {
     answer = look_up("a.test");
     EXPECT_EQ(answer.result, DnsResult::server_failure);
     EXPECT_FALSE(answer.usable()) << "what was gone does not come back";
+}
+
+// Nobody waits in vain for what others have waited for in vain.
+TEST_P(ResolverTest, OldAnswersAtOnceWhileDnsIsSilent) {
+    server_.set("a.test", {"10.0.0.1"}, 0);
+    ResolverOptions options = hasty();
+    options.patience = 1s;
+    make(options);
+    look_up("a.test");
+    server_.behave("a.test", Manner::silent);
+    pass(150ms);
+    std::deque<Learned> learned(3);
+    const auto ask = [&](Learned& into, Duration timeout) {
+        roots_.emplace_back().start(learn_soon(scope_, resolver_.get(), "a.test", timeout, &into),
+                                    Continuation([](void*) {}, nullptr));
+    };
+    ask(learned[0], 50ms);
+    EXPECT_FALSE(learned[0].done) << "nobody knows yet that there is no answer";
+    ASSERT_TRUE(run_until([&] { return learned[0].done; }));
+    ask(learned[1], 1h);
+    EXPECT_TRUE(learned[1].done);
+    EXPECT_TRUE(learned[1].answer.stale);
+    EXPECT_EQ(learned[1].answer.addresses.size(), 1U);
+    server_.behave("a.test", Manner::normal);
+    // The question went on: A and AAAA.
+    ASSERT_TRUE(run_until([&] { return count(DnsResult::found) == 2 && count(DnsResult::not_found) == 2; }));
+    ask(learned[2], 1h);
+    EXPECT_TRUE(learned[2].done);
+    EXPECT_FALSE(learned[2].answer.stale);
 }
 
 TEST_P(ResolverTest, HalfAnAnswerIsOneButNotForLong) {

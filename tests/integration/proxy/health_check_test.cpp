@@ -29,9 +29,11 @@ std::string config(std::string_view servers, std::string_view check, std::string
 // Answers, or accepts and says nothing, as it is told.
 struct Moody {
     std::atomic<bool> hung{false};
+    std::atomic<unsigned> unanswered{0};
     std::string body = "well";
     Backend backend{[this](BackendConnection& connection, const BackendRequest&) {
         if (hung) {
+            ++unanswered;
             connection.wait_closed();
         } else {
             connection.send(answer(body, "X-State: fine\r\n"));
@@ -43,12 +45,13 @@ TEST(HealthCheck, AHungBackendIsTakenOutAndComesBack) {
     Moody first;
     Moody second;
     second.body = "second";
-    Server server(config(server_line(first.backend) + server_line(second.backend),
-                         "interval=200ms fails=2 uri=/health"));
+    Server server(
+        config(server_line(first.backend) + server_line(second.backend), "interval=1s fails=2 uri=/health"));
     EXPECT_TRUE(eventually([&] { return first.backend.requests() > 0 && second.backend.requests() > 0; }));
     first.hung = true;
     const std::string name = "server 127.0.0.1:" + std::to_string(first.backend.port());
     ASSERT_TRUE(server.wait_log(name + " is unhealthy: no answer in time"));
+    EXPECT_EQ(first.unanswered, 2U) << "the second follows at once, a third only in a second";
     for (int i = 0; i < 6; ++i) EXPECT_EQ(fetch(server.port(), "/").body, "second");
     const std::string status = fetch(server.port(), "/status?format=json").body;
     EXPECT_NE(status.find("\"unhealthy\""), std::string::npos) << status;

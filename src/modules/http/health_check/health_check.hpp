@@ -24,9 +24,8 @@ struct HealthCheck {
     std::string passed_to;  // what names it
     Origin passed_at;
     Type type = Type::http;
-    upstream::Milliseconds interval{
-        5000};                         // from the beginning of one check to that of the next, and its limit
-    upstream::Milliseconds jitter{0};  // up to so much is added by chance
+    upstream::Milliseconds interval{5000};     // from the beginning of one check to that of the next
+    upstream::Milliseconds jitter{0};          // up to so much is added by chance
     upstream::Milliseconds keepalive_time{0};  // how old a connection for checks may become; 0: one for each
     upstream::CheckRules rules;
     std::string uri = "/";
@@ -39,6 +38,13 @@ struct HealthCheck {
     const AnswerMatch* match = nullptr;
     Origin match_at;
     Origin at;
+
+    // How long an answer may take. A check that is not answered is repeated at once, until the peer is out:
+    // so that one which hangs is out within `fails` intervals, of which the first may pass before it is
+    // asked.
+    Duration limit() const noexcept {
+        return rules.fails > 1 ? std::max(interval * (rules.fails - 1) / rules.fails, Duration(1)) : interval;
+    }
 };
 
 // Once in a configuration.

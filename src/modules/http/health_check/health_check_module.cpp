@@ -23,15 +23,15 @@ constexpr Directive directives[] = {
         "[interval=TIME] [jitter=TIME] [fails=N] [passes=N] [uri=PATH] [port=N] [match=NAME] "
         "[type=http|tcp] [mandatory] [persistent] [keepalive_time=TIME]",
         "Asks every server of the upstream each interval (5s, and up to jitter more) whether it is well: GET "
-        "uri must be answered within the interval with 2xx or 3xx, or as match{} says; with type=tcp the "
-        "connection is enough. After fails checks that failed (1) a server gets no more requests; after "
-        "passes "
-        "(1) good ones it does. mandatory: none before the first pass; persistent: what was known holds over "
-        "a "
-        "reload; keepalive_time: connections are used for several checks, until they are so old. One worker "
-        "of all sends the checks. In a location it is about the upstream of proxy_pass, and the "
-        "proxy_set_header there that need no request go with it; or, with type=tcp, about that of "
-        "fastcgi_pass, uwsgi_pass, scgi_pass or memcached_pass."),
+        "uri must be answered with 2xx or 3xx, or as match{} says, within the interval, or with fails=N "
+        "within (N - 1) / N of it: then a check that is not answered is repeated at once, and a server that "
+        "hangs is out within N intervals (two with fails=1). With type=tcp the connection is enough. After "
+        "fails checks that failed (1) a server gets no more requests; after passes (1) good ones it does. "
+        "mandatory: none before the first pass; persistent: what was known holds over a reload; "
+        "keepalive_time: connections are used for several checks, until they are so old. One worker of all "
+        "sends the checks. In a location it is about the upstream of proxy_pass, and the proxy_set_header "
+        "there that need no request go with it; or, with type=tcp, about that of fastcgi_pass, uwsgi_pass, "
+        "scgi_pass or memcached_pass."),
     data_block<take_match>(
         "match", in_http_block, {1, 1}, "NAME { status …; header …; body …; }",
         "What the answer to a health_check must be: status 200-399; or status ! 500; header "

@@ -75,7 +75,7 @@ Async<void> Probe::run(Scope& scope) {
     for (;;) {
         begin();
         Async<void> work = check_once(scope);
-        const Duration limit = check_.interval;
+        const Duration limit = check_.limit();
         std::optional<std::monostate> done = co_await with_deadline(scope, limit, std::move(work));
         finish(done.has_value());
         const Duration rest = pause();
@@ -274,6 +274,7 @@ bool Probe::judge() {
 }
 
 void Probe::finish(bool in_time) {
+    unanswered_ = in_time ? 0 : unanswered_ + 1;
     if (!in_time) complaint_ = connected_ ? "no answer in time" : "connecting timed out";
     if (in_time && reusable_ && complaint_.empty() && check_.keepalive_time.count() > 0) {
         keep();
@@ -296,6 +297,8 @@ void Probe::finish(bool in_time) {
 Duration Probe::pause() {
     std::uniform_int_distribution<std::int64_t> chance(0, check_.jitter.count());
     const Duration passed = loop().now() - started_;
+    // A peer that hangs is asked again at once: see HealthCheck::limit().
+    if (unanswered_ > 0 && unanswered_ < check_.rules.fails) return Duration(1);
     // Never at once: also a clock that jumped must not make a busy loop.
     return std::max<Duration>(check_.interval + Duration(chance(random_)) - passed, Duration(1));
 }

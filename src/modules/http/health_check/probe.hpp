@@ -57,6 +57,7 @@ class Probe final : public OwnScope {
     std::string request_;
     Connection* connection_ = nullptr;
     TimePoint started_;
+    std::uint32_t unanswered_ = 0;  // checks in a row that were not answered in time
     bool connected_ = false;
     bool ours_ = false;      // it failed here, which says nothing of the peer
     bool reusable_ = false;  // the answer has ended, and the connection need not

@@ -59,7 +59,8 @@ struct Directive {
     // Gives an inner block's setting the outer block's value when it was not written. Null: nothing to
     // inherit.
     void (*inherit)(void* inner, const void* outer) = nullptr;
-    // The default as it would be written; null or empty: there is none.
+    // The default as it would be written: text, or else what makes it. Neither: there is none.
+    std::string_view default_text{};
     std::string (*fallback)(const Directive& row) = nullptr;
     // Usage of the arguments for the manual, e.g. "PATH [LEVEL]"; empty: derived from `kind`.
     std::string_view usage{};
@@ -67,6 +68,10 @@ struct Directive {
     std::int64_t lowest = 0;
     std::int64_t highest = std::numeric_limits<std::int64_t>::max();
 
+    std::string default_value() const {
+        if (!default_text.empty() || fallback == nullptr) return std::string(default_text);
+        return fallback(*this);
+    }
     constexpr bool is_block() const noexcept { return kind == Kind::block || kind == Kind::data; }
 };
 

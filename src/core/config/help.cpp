@@ -70,7 +70,7 @@ std::string page(const Grammar& grammar, const Directive& row) {
     const std::string usage = usage_text(row);
     const std::string_view end = row.is_block() && !usage.ends_with('}') ? " { ... }" : "";
     out += fmt::format("    Syntax:   {}{}{}{}\n", row.name, usage.empty() ? "" : " ", usage, end);
-    const std::string fallback = row.fallback != nullptr ? row.fallback(row) : std::string();
+    const std::string fallback = row.default_value();
     if (!fallback.empty()) out += fmt::format("    Default:  {} {}\n", row.name, fallback);
     const bool anywhere = row.contexts == kInclude.contexts;
     out += fmt::format("    Context:  {}\n",

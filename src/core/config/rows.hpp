@@ -275,6 +275,12 @@ constexpr Directive early(Directive row) {
     return row;
 }
 
+// What the manual says of a row whose words are its own.
+constexpr Directive defaults_to(std::string_view text, Directive row) {
+    row.default_text = text;
+    return row;
+}
+
 constexpr Directive repeatable(Directive row) {
     row.repeatable = true;
     return row;

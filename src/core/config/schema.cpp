@@ -82,7 +82,7 @@ std::string SchemaWriter::row_name(const Directive& row) const {
 
 std::string SchemaWriter::described(const Directive& row, std::string schema) {
     const std::string usage = usage_text(row);
-    const std::string fallback = row.fallback != nullptr ? row.fallback(row) : std::string();
+    const std::string fallback = row.default_value();
     std::string description(row.help);
     if (!usage.empty()) description += fmt::format("\n\nSyntax: {} {}", row.name, usage);
     if (!fallback.empty()) description += fmt::format("\n\nDefault: {}", fallback);

@@ -213,25 +213,13 @@ void take_timer_resolution(Loader& loader, const Node& node, Setting<std::chrono
                    "the line can go");
 }
 
-constexpr Directive with_default(Directive row, std::string (*text)(const Directive&)) {
-    row.fallback = text;
-    return row;
-}
-template <char... text>
-std::string fixed(const Directive&) {
-    return {text...};
-}
-std::string default_user(const Directive&) { return BERTH_USER; }
-std::string default_pid(const Directive&) { return BERTH_PID_PATH; }
-std::string default_respawn(const Directive&) { return "0 max=10s"; }
-
 using C = ProcessConf;
 constexpr Directive directives[] = {
-    with_default(rows::custom<&C::worker_processes, take_worker_processes>(
-                     "worker_processes", in_main, {1, 1}, "NUMBER | auto",
-                     "How many worker processes serve. auto: as many as this process may use processors, "
-                     "by its affinity and the quota of its cgroup."),
-                 fixed<'1'>),
+    rows::defaults_to(
+        "1", rows::custom<&C::worker_processes, take_worker_processes>(
+                 "worker_processes", in_main, {1, 1}, "NUMBER | auto",
+                 "How many worker processes serve. auto: as many as this process may use processors, "
+                 "by its affinity and the quota of its cgroup.")),
     rows::number<&C::worker_rlimit_nofile>("worker_rlimit_nofile", in_main,
                                            "The limit of open files of a worker (RLIMIT_NOFILE).", {1}),
     rows::size<&C::worker_rlimit_core>("worker_rlimit_core", in_main,
@@ -257,26 +245,25 @@ constexpr Directive directives[] = {
     rows::duration<&C::worker_switch_timeout>(
         "worker_switch_timeout", in_main,
         "How long a reload waits for the old workers to say that they accept no more, before it reports the "
-        "new "
-        "generation active. One that is stopped has not said so by then: a connection that it has begun on "
-        "waits for it.",
+        "new generation active. One that is stopped has not said so by then: a connection that it has begun "
+        "on waits for it.",
         {1}),
     rows::duration<&C::worker_kill_timeout>(
         "worker_kill_timeout", in_main,
         "How long workers have to end when the server is stopped fast (TERM, -s stop); then they are killed.",
         {1}),
-    with_default(
+    rows::defaults_to(
+        "0 max=10s",
         rows::custom<&C::worker_respawn_delay, take_respawn_delay>(
             "worker_respawn_delay", in_main, {1, 2}, "TIME [max=TIME]",
             "The wait before a worker is replaced that died before it was ready, or soon after and again; it "
-            "doubles up to max."),
-        default_respawn),
-    with_default(rows::custom<&C::user, take_user>("user", in_main, {1, 2}, "USER [GROUP]",
-                                                   "Who workers run as when the master is root."),
-                 default_user),
-    with_default(
-        rows::text<&C::pid>("pid", in_main, "The file that holds the master's process id while it serves."),
-        default_pid),
+            "doubles up to max.")),
+    rows::defaults_to(BERTH_USER,
+                      rows::custom<&C::user, take_user>("user", in_main, {1, 2}, "USER [GROUP]",
+                                                        "Who workers run as when the master is root.")),
+    rows::defaults_to(
+        BERTH_PID_PATH,
+        rows::text<&C::pid>("pid", in_main, "The file that holds the master's process id while it serves.")),
     rows::custom<&C::control, take_control>(
         "control", in_main, {1, 1}, "unix:PATH | off",
         "The socket through which -s talks to the running server. Beside the pid file, unless set."),
@@ -307,18 +294,20 @@ constexpr Directive directives[] = {
         "thread_pool", in_main, {1, 3}, "NAME threads=NUMBER [max_queue=NUMBER]",
         "Threads of each worker for what would block its loop. \"default\" always exists: 32 threads, 65536 "
         "queued.")),
-    rows::early(with_default(
+    rows::early(rows::defaults_to(
+        "on",
         rows::custom<&C::pcre_jit, take_pcre_jit>(
             "pcre_jit", in_main, {1, 1}, "on | off",
             "Whether regular expressions are compiled to machine code, which makes matching several times "
             "faster; off for systems that forbid memory that is both written and executed.",
-            Kind::flag),
-        fixed<'o', 'n'>)),
-    rows::early(rows::custom<&C::regex_match_limit, take_regex_match_limit>(
-        "regex_match_limit", in_main, {1, 3}, "NUMBER [depth=NUMBER] [heap=SIZE]",
-        "How many steps one match of a regular expression may take, 1000000 when nothing is said: a pattern "
-        "that explodes counts as not matching, and a line in the log names it. depth (10000) and heap (4m) "
-        "limit nested matches where pcre_jit is off.")),
+            Kind::flag))),
+    rows::early(
+        rows::defaults_to("1000000 depth=10000 heap=4m",
+                          rows::custom<&C::regex_match_limit, take_regex_match_limit>(
+                              "regex_match_limit", in_main, {1, 3}, "NUMBER [depth=NUMBER] [heap=SIZE]",
+                              "How many steps one match of a regular expression may take: a pattern that "
+                              "explodes counts as not matching, and a line in the log names it. depth and "
+                              "heap limit nested matches where pcre_jit is off."))),
     rows::repeatable(rows::action<C, take_load_module>(
         "load_module", in_main, {1, 1}, "PATH",
         "Does nothing, and says so: modules are compiled in (./configure --with-…, --add-module=DIR).")),

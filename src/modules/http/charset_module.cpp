@@ -47,10 +47,11 @@ void filter(Request& request, const CharsetConf& conf) {
 }
 
 constexpr Directive directives[] = {
-    rows::value<&CharsetConf::charset>(
-        "charset", in_http | in_if,
-        "The character set that Content-Type names for the types of charset_types; off: "
-        "none."),
+    rows::defaults_to("off",
+                      rows::value<&CharsetConf::charset>(
+                          "charset", in_http | in_if,
+                          "The character set that Content-Type names for the types of charset_types; off: "
+                          "none.")),
     rows::custom<&CharsetConf::types, take_types>(
         "charset_types", in_http, {1, kAnyNumber}, "TYPE...",
         "The types that charset applies to, besides text/html; * for all."),

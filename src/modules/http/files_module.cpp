@@ -208,36 +208,42 @@ using http::FilesConf;
 constexpr Between kPositive{1};
 
 constexpr Directive directives[] = {
-    custom<&FilesConf::mapping, http::take_root>(
-        "root", http::in_http | http::in_if, {1, 1}, "PATH",
-        "The folder that request paths are looked up in: root and URI together are the file.", Kind::value),
+    defaults_to("html",
+                custom<&FilesConf::mapping, http::take_root>(
+                    "root", http::in_http | http::in_if, {1, 1}, "PATH",
+                    "The folder that request paths are looked up in: root and URI together are the file.",
+                    Kind::value)),
     custom<&FilesConf::mapping, http::take_alias>(
         "alias", http::in_location, {1, 1}, "PATH",
         "What the location's name stands for: it is replaced by this path. In a location with a regular "
         "expression it is the whole path.",
         Kind::value),
-    custom<&FilesConf::disable_symlinks, http::take_symlinks>(
-        "disable_symlinks", http::in_http, {1, 2}, "on | if_not_owner | off [from=PART]",
-        "Whether files are refused that are reached through symbolic links: all, or those that belong to "
-        "somebody else than what they point at. Links in PART are allowed. Checked while opening, so that a "
-        "link cannot be exchanged in between.",
-        Kind::value),
-    custom<&FilesConf::small_file_cache, http::take_small_cache>(
-        "small_file_cache", http::in_http, {1, 5},
+    defaults_to(
+        "off",
+        custom<&FilesConf::disable_symlinks, http::take_symlinks>(
+            "disable_symlinks", http::in_http, {1, 2}, "on | if_not_owner | off [from=PART]",
+            "Whether files are refused that are reached through symbolic links: all, or those that belong to "
+            "somebody else than what they point at. Links in PART are allowed. Checked while opening, so "
+            "that a link cannot be exchanged in between.",
+            Kind::value)),
+    defaults_to(
+        "max=1024 size=16m file=64k inactive=10s settle=2s",
+        custom<&FilesConf::small_file_cache, http::take_small_cache>(
+            "small_file_cache", http::in_http, {1, 5},
 
-        "[max=N] [size=SIZE] [file=SIZE] [inactive=TIME] [settle=TIME] | off",
-        "Keeps small files in memory and larger ones open, in each worker: at most N, SIZE of memory in all, "
-        "files up to file=SIZE, for TIME unused (max=1024 size=16m file=64k inactive=10s settle=2s). What is "
-        "served is never stale: in each turn of the loop that needs it, the path is looked at once, and the "
-        "file is used only when device, inode, size and times of modification and change are the same; a "
-        "file "
-        "that changed within settle=TIME is not kept, nor is one on a network or user-space file system. "
-        "Writes through shared mappings can go unnoticed: replace such files."),
-    custom<&FilesConf::open_file_cache, http::take_open_cache>(
-        "open_file_cache", http::in_http, {1, 2}, "max=N [inactive=TIME] | off",
-        "Keeps up to N files, folders and errors that were opened, for TIME (60s) unused, without looking at "
-        "them again for open_file_cache_valid. Small files are kept in memory. Stands in for "
-        "small_file_cache."),
+            "[max=N] [size=SIZE] [file=SIZE] [inactive=TIME] [settle=TIME] | off",
+            "Keeps small files in memory and larger ones open, in each worker: at most N, SIZE of memory in "
+            "all, files up to file=SIZE, for TIME unused (max=1024 size=16m file=64k inactive=10s "
+            "settle=2s). What is served is never stale: in each turn of the loop that needs it, the path is "
+            "looked at once, and the file is used only when device, inode, size and times of modification "
+            "and change are the same; a file that changed within settle=TIME is not kept, nor is one on a "
+            "network or user-space file system. Writes through shared mappings can go unnoticed: replace "
+            "such files.")),
+    defaults_to("off", custom<&FilesConf::open_file_cache, http::take_open_cache>(
+                           "open_file_cache", http::in_http, {1, 2}, "max=N [inactive=TIME] | off",
+                           "Keeps up to N files, folders and errors that were opened, for TIME (60s) unused, "
+                           "without looking at them again for open_file_cache_valid. Small files are kept in "
+                           "memory. Stands in for small_file_cache.")),
     duration<&FilesConf::open_file_cache_valid>(
         "open_file_cache_valid", http::in_http,
         "How long an element of open_file_cache is used before it is compared with the file again."),
@@ -248,10 +254,10 @@ constexpr Directive directives[] = {
     flag<&FilesConf::open_file_cache_errors>(
         "open_file_cache_errors", http::in_http,
         "Whether open_file_cache remembers files that could not be opened."),
-    custom<&FilesConf::aio, http::take_aio>("aio", http::in_http, {1, 1}, "on | off | threads[=POOL]",
-                                            "Which pool of threads waits for the disk. Reads that would wait "
-                                            "are given to threads in any case; on "
-                                            "and off are accepted."),
+    defaults_to("off", custom<&FilesConf::aio, http::take_aio>(
+                           "aio", http::in_http, {1, 1}, "on | off | threads[=POOL]",
+                           "Which pool of threads waits for the disk. Reads that would wait are given to "
+                           "threads in any case; on and off are accepted.")),
     flag<&FilesConf::aio_write>(
         "aio_write", http::in_http,
         "Whether threads write temporary files. They always do, also when it is off: a write would wait for "

@@ -148,17 +148,17 @@ constexpr Directive directives[] = {
     rows::repeatable(rows::custom<&HeadersConf::headers, take_field>(
         "add_header", in_http | in_if, {2, 3}, "NAME TEXT [always]",
         "Adds a field to answers with status 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308, or to all "
-        "of them "
-        "(always). A block that has one takes none of the block around it.",
+        "of them (always). A block that has one takes none of the block around it.",
         Kind::value)),
     rows::repeatable(rows::custom<&HeadersConf::trailers, take_field>(
         "add_trailer", in_http | in_if, {2, 3}, "NAME TEXT [always]",
         "As add_header, behind the body, where its value may depend on the body.", Kind::value)),
-    rows::custom<&HeadersConf::expires, take_expires>(
-        "expires", in_http | in_if, {1, 2}, "[modified] TIME | @TIME_OF_DAY | epoch | max | off",
-        "Sets Expires and Cache-Control: how long an answer may be kept, counted from now or from its last "
-        "modification.",
-        Kind::value),
+    rows::defaults_to(
+        "off", rows::custom<&HeadersConf::expires, take_expires>(
+                   "expires", in_http | in_if, {1, 2}, "[modified] TIME | @TIME_OF_DAY | epoch | max | off",
+                   "Sets Expires and Cache-Control: how long an answer may be kept, counted from now or from "
+                   "its last modification.",
+                   Kind::value)),
 };
 
 }  // namespace

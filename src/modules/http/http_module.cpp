@@ -113,23 +113,21 @@ constexpr Directive directives[] = {
     repeatable(block<open_location>("location", in_server | in_location, in_location, {1, 2},
                                     "[= | ^~ | ~ | ~*] URI | @NAME { … }",
                                     "What is done with requests whose path begins with URI (a prefix; the "
-                                    "longest wins), is URI (=), or matches it "
-                                    "as a regular expression (~, ~* whatever the letter case; the first wins "
-                                    "over prefixes that do not say ^~). "
-                                    "A location with a name (@) is reached from other directives only.")),
+                                    "longest wins), is URI (=), or matches it as a regular expression (~, ~* "
+                                    "whatever the letter case; the first wins over prefixes that do not say "
+                                    "^~). A location with a name (@) is reached from other directives "
+                                    "only.")),
     block<open_limit_except>("limit_except", in_location, in_limit_except, {1, kAnyNumber}, "METHOD… { … }",
                              "What stands inside holds for requests with any other method than these. GET "
                              "names HEAD as well."),
     repeatable(statement<take_listen>(
         "listen", in_server, {1, kAnyNumber},
         "PORT[-LAST] | ADDRESS[:PORT[-LAST]] | unix:PATH [default_server] [proxy_protocol] [backlog=N] "
-        "[rcvbuf=SIZE] "
-        "[sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
+        "[rcvbuf=SIZE] [sndbuf=SIZE] [ipv6only=on|off] [deferred] [bind] [multipath] [fastopen=N] "
         "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
         "[balance=round_robin|least_conn|ip_hash|random] [worker_listen=unix:[FOLDER]|ADDRESS:PORT+]",
         "An address this server is reached at; 8000-8010 are eleven. Several servers may share one; the "
-        "first, or the one that "
-        "says default_server, answers names that no server has.")),
+        "first, or the one that says default_server, answers names that no server has.")),
     repeatable(statement<take_server_name>(
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
         "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "
@@ -149,9 +147,11 @@ constexpr Directive directives[] = {
         "client_header_buffer_size", in_http_or_server,
         "What is set aside for a request head at first; it grows up to large_client_header_buffers.",
         {64, kLargestHead}),
-    custom<&ServerConf::large_client_header_buffers, take_large_buffers>(
-        "large_client_header_buffers", in_http_or_server, {2, 2}, "NUMBER SIZE",
-        "The largest head: no line longer than SIZE (414 or 400), no more than NUMBER × SIZE in all."),
+    defaults_to(
+        "4 8k",
+        custom<&ServerConf::large_client_header_buffers, take_large_buffers>(
+            "large_client_header_buffers", in_http_or_server, {2, 2}, "NUMBER SIZE",
+            "The largest head: no line longer than SIZE (414 or 400), no more than NUMBER × SIZE in all.")),
     number<&ServerConf::max_headers>("max_headers", in_http_or_server,
                                      "The largest number of header fields of a request.",
                                      {1, FieldList::kMax}),

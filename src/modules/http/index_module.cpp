@@ -96,10 +96,12 @@ namespace {
 using namespace berth::rows;
 
 constexpr Directive directives[] = {
-    repeatable(custom<&http::Conf::names, http::take_index>(
-        "index", http::in_http, {1, kAnyNumber}, "NAME…",
-        "The files that answer for a folder: the first that is there. The last may be an absolute path.",
-        Kind::value)),
+    repeatable(defaults_to(
+        "index.html",
+        custom<&http::Conf::names, http::take_index>(
+            "index", http::in_http, {1, kAnyNumber}, "NAME…",
+            "The files that answer for a folder: the first that is there. The last may be an absolute path.",
+            Kind::value))),
 };
 
 }  // namespace

@@ -54,14 +54,18 @@ void set_rate(VariableHost& host, std::string_view text, std::uintptr_t) {
 }
 
 constexpr Directive directives[] = {
-    rows::custom<&LimitRateConf::rate, take_size>(
-        "limit_rate", in_http | in_if, {1, 1}, {},
-        "How many bytes per second of an answer are sent to a client: a size, which may have variables. It "
-        "holds for one answer, so a client with two connections gets twice as much. 0 is no limit.",
-        Kind::value),
-    rows::custom<&LimitRateConf::after, take_size>(
-        "limit_rate_after", in_http | in_if, {1, 1}, {},
-        "So many bytes of an answer are sent as fast as can be, before limit_rate holds.", Kind::value),
+    rows::defaults_to(
+        "0", rows::custom<&LimitRateConf::rate, take_size>(
+                 "limit_rate", in_http | in_if, {1, 1}, {},
+                 "How many bytes per second of an answer are sent to a client: a size, which may have "
+                 "variables. It holds for one answer, so a client with two connections gets twice as much. 0 "
+                 "is no limit.",
+                 Kind::value)),
+    rows::defaults_to(
+        "0",
+        rows::custom<&LimitRateConf::after, take_size>(
+            "limit_rate_after", in_http | in_if, {1, 1}, {},
+            "So many bytes of an answer are sent as fast as can be, before limit_rate holds.", Kind::value)),
 };
 
 }  // namespace

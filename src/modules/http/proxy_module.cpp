@@ -66,24 +66,31 @@ constexpr std::array kOwn = {
     value<&C::method>("proxy_method", in_http,
                       "The method the backend is asked with. What was asked with HEAD has no body, whatever "
                       "the client's method is."),
-    repeatable(action<C, take_redirect>(
-        "proxy_redirect", in_http, {1, 2}, "default | off | FROM TO",
-        "What becomes of Location and Refresh in answers: FROM (a beginning, or ~regex, ~*regex) is replaced "
-        "by TO. default: the URL of proxy_pass becomes the location's name.",
-        Kind::value)),
-    repeatable(custom<&C::cookie_domain, take_cookie_replacement>(
-        "proxy_cookie_domain", in_http, {1, 2}, "off | DOMAIN TEXT",
-        "Replaces the domain of cookies in answers; ~ begins a regular expression.", Kind::value)),
-    repeatable(custom<&C::cookie_path, take_cookie_replacement>(
-        "proxy_cookie_path", in_http, {1, 2}, "off | PATH TEXT",
-        "Replaces the beginning of the path of cookies in answers; ~ and ~* begin regular expressions.",
-        Kind::value)),
-    repeatable(custom<&C::cookie_flags, take_cookie_flags>(
-        "proxy_cookie_flags", in_http, {1, kAnyNumber}, "off | COOKIE FLAG…",
-        "Sets or removes flags of cookies in answers: secure, httponly, samesite=strict|lax|none, nosecure, "
-        "nohttponly, nosamesite, or what variables make of them. The first that fits the cookie's name (~ "
-        "begins a regular expression) counts.",
-        Kind::value)),
+    repeatable(defaults_to(
+        "default",
+        action<C, take_redirect>("proxy_redirect", in_http, {1, 2}, "default | off | FROM TO",
+                                 "What becomes of Location and Refresh in answers: FROM (a beginning, or "
+                                 "~regex, ~*regex) is replaced by TO. default: the URL of proxy_pass becomes "
+                                 "the location's name.",
+                                 Kind::value))),
+    repeatable(defaults_to(
+        "off",
+        custom<&C::cookie_domain, take_cookie_replacement>(
+            "proxy_cookie_domain", in_http, {1, 2}, "off | DOMAIN TEXT",
+            "Replaces the domain of cookies in answers; ~ begins a regular expression.", Kind::value))),
+    repeatable(defaults_to(
+        "off",
+        custom<&C::cookie_path, take_cookie_replacement>(
+            "proxy_cookie_path", in_http, {1, 2}, "off | PATH TEXT",
+            "Replaces the beginning of the path of cookies in answers; ~ and ~* begin regular expressions.",
+            Kind::value))),
+    repeatable(defaults_to("off", custom<&C::cookie_flags, take_cookie_flags>(
+                                      "proxy_cookie_flags", in_http, {1, kAnyNumber}, "off | COOKIE FLAG…",
+                                      "Sets or removes flags of cookies in answers: secure, httponly, "
+                                      "samesite=strict|lax|none, nosecure, nohttponly, nosamesite, or what "
+                                      "variables make of them. The first that fits the cookie's name (~ "
+                                      "begins a regular expression) counts.",
+                                      Kind::value))),
     row_of<C>(flag<&UpstreamSettings::pass_trailers>(
         "proxy_pass_trailers", in_http, "Whether fields behind a chunked body are passed to the client.")),
     size<&C::headers_hash_max_size>("proxy_headers_hash_max_size", in_http,

@@ -110,9 +110,10 @@ constexpr Directive directives[] = {
                               "Whether files go from the page cache to the socket without being copied."),
     size<&SendConf::sendfile_max_chunk>("sendfile_max_chunk", http::in_http,
                                         "How much of a file is handed to sendfile at once."),
-    custom<&SendConf::directio, http::take_directio>(
-        "directio", http::in_http, {1, 1}, "SIZE | off",
-        "Files of this size and more are read past the page cache (O_DIRECT), by threads."),
+    defaults_to("off",
+                custom<&SendConf::directio, http::take_directio>(
+                    "directio", http::in_http, {1, 1}, "SIZE | off",
+                    "Files of this size and more are read past the page cache (O_DIRECT), by threads.")),
     custom<&SendConf::directio_alignment, http::take_alignment>(
         "directio_alignment", http::in_http, {1, 1}, "SIZE", "What offsets of directio are multiples of.",
         Kind::size),

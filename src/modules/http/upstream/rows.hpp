@@ -61,12 +61,15 @@ constexpr auto retry_rows() {
     using namespace rows;
     using S = UpstreamSettings;
     return std::array{
-        row_of<Conf>(custom<&S::next_upstream, take_next_upstream>(
-            joined_name<P, "_next_upstream">, in_http, {1, kAnyNumber},
-            "error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | http_403 | "
-            "http_404 | http_429 | non_idempotent | off …",
-            "When another backend is tried. A request that is not idempotent (POST, PATCH, LOCK, unknown "
-            "methods) is tried again only while nothing of it was sent, unless non_idempotent is named.")),
+        row_of<Conf>(defaults_to(
+            "error timeout",
+            custom<&S::next_upstream, take_next_upstream>(
+                joined_name<P, "_next_upstream">, in_http, {1, kAnyNumber},
+                "error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | http_403 | "
+                "http_404 | http_429 | non_idempotent | off …",
+                "When another backend is tried. A request that is not idempotent (POST, PATCH, LOCK, unknown "
+                "methods) is tried again only while nothing of it was sent, unless non_idempotent is "
+                "named."))),
         row_of<Conf>(
             number<&S::next_upstream_tries>(joined_name<P, "_next_upstream_tries">, in_http,
                                             "How many backends one request may be given to; 0: each once.")),
@@ -91,11 +94,13 @@ constexpr auto retry_rows() {
             "head has been sent. A backend is charged with it only if it had nearly all of "
             "the time for itself and sent no head. What is read of a request or sent of an answer while no "
             "backend has to do with it does not count, nor do upgraded connections. 0: no limit.")),
-        row_of<Conf>(custom<&S::retry_budget, take_retry_budget>(
-            joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
-            "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "
-            "retries from drowning backends that are already in trouble. What had not been sent yet (no "
-            "connection) costs nothing.")),
+        row_of<Conf>(defaults_to(
+            "20%",
+            custom<&S::retry_budget, take_retry_budget>(
+                joined_name<P, "_retry_budget">, in_http, {1, 1}, "PERCENT% | off",
+                "The share of requests that may be sent a second time, beyond a reserve of a hundred: keeps "
+                "retries from drowning backends that are already in trouble. What had not been sent yet (no "
+                "connection) costs nothing."))),
     };
 }
 
@@ -126,16 +131,18 @@ constexpr auto request_rows() {
                                            "Whether the client's header fields are sent to the backend.")),
         row_of<Conf>(flag<&S::pass_request_body>(joined_name<P, "_pass_request_body">, in_http,
                                                  "Whether the client's body is sent to the backend.")),
-        row_of<Conf>(custom<&S::bind, take_bind>(
-            joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
-            "The local address of connections to backends; one that is kept serves requests with the same "
-            "address. Those whose address comes from variables replace no others among the kept ones, and "
-            "those with a given port are not kept; without TCP timestamps (net.ipv4.tcp_timestamps) the "
-            "kernel lets a minute pass before such a port is used towards the same backend again. "
-            "transparent: it need not be one of this machine's "
-            "(IP_TRANSPARENT), as the client's own; a server that is started by root leaves its workers the "
-            "right to it (CAP_NET_RAW).",
-            Kind::value)),
+        row_of<Conf>(defaults_to(
+            "off",
+            custom<&S::bind, take_bind>(
+                joined_name<P, "_bind">, in_http, {1, 2}, "ADDRESS [transparent] | off",
+                "The local address of connections to backends; one that is kept serves requests with the "
+                "same address. Those whose address comes from variables replace no others among the kept "
+                "ones, and those with a given port are not kept; without TCP timestamps "
+                "(net.ipv4.tcp_timestamps) the kernel lets a minute pass before such a port is used towards "
+                "the same backend again. transparent: it need not be one of this machine's (IP_TRANSPARENT), "
+                "as the client's own; a server that is started by root leaves its workers the right to it "
+                "(CAP_NET_RAW).",
+                Kind::value))),
     };
 }
 
@@ -157,9 +164,10 @@ constexpr auto body_rows() {
             joined_name<P, "_buffer_size">, in_http,
             "The largest head of an answer, and what is read at once of an answer that is not buffered.",
             {256, 16 * 1024 * 1024})),
-        row_of<Conf>(custom<&S::buffers, take_upstream_buffers>(
-            joined_name<P, "_buffers">, in_http, {2, 2}, "NUMBER SIZE",
-            "The memory that one answer may take while it is buffered: NUMBER × SIZE.")),
+        row_of<Conf>(defaults_to(
+            "8 8k", custom<&S::buffers, take_upstream_buffers>(
+                        joined_name<P, "_buffers">, in_http, {2, 2}, "NUMBER SIZE",
+                        "The memory that one answer may take while it is buffered: NUMBER × SIZE."))),
         row_of<Conf>(size<&S::busy_buffers_size>(
             joined_name<P, "_busy_buffers_size">, in_http,
             "How much of that memory may wait for the client; the rest is for reading.")),
@@ -169,16 +177,19 @@ constexpr auto body_rows() {
             "nothing, the backend waits.")),
         row_of<Conf>(size<&S::temp_file_write_size>(joined_name<P, "_temp_file_write_size">, in_http,
                                                     "The most that is written to it at once.")),
-        row_of<Conf>(custom<&S::temp_path, take_temp_path>(
-            joined_name<P, "_temp_path">, in_http, {1, 4}, "PATH [LEVEL…]",
-            "The folder for temporary files. They have no names, so levels of subfolders are accepted and "
-            "not needed.")),
-        row_of<Conf>(custom<&S::limit_rate, take_size>(
-            joined_name<P, "_limit_rate">, in_http, {1, 1}, {},
-            "How many bytes per second of an answer are read from the backend: a size, which may have "
-            "variables; 0: no limit. How fast they are sent to the client is limit_rate's business, and "
-            "X-Accel-Limit-Rate's.",
-            Kind::value)),
+        row_of<Conf>(defaults_to(joined_name<P, "_temp">,
+                                 custom<&S::temp_path, take_temp_path>(
+                                     joined_name<P, "_temp_path">, in_http, {1, 4}, "PATH [LEVEL…]",
+                                     "The folder for temporary files. They have no names, so levels of "
+                                     "subfolders are accepted and not needed."))),
+        row_of<Conf>(defaults_to(
+            "0",
+            custom<&S::limit_rate, take_size>(
+                joined_name<P, "_limit_rate">, in_http, {1, 1}, {},
+                "How many bytes per second of an answer are read from the backend: a size, which may have "
+                "variables; 0: no limit. How fast they are sent to the client is limit_rate's business, and "
+                "X-Accel-Limit-Rate's.",
+                Kind::value))),
     };
 }
 
@@ -206,13 +217,16 @@ constexpr auto answer_rows() {
             "Fields of answers that this server does not act on: X-Accel-Redirect, X-Accel-Expires, "
             "X-Accel-Limit-Rate, X-Accel-Buffering, X-Accel-Charset, Expires, Cache-Control, Set-Cookie, "
             "Vary.")),
-        row_of<Conf>(custom<&S::store, take_store>(
-            joined_name<P, "_store">, in_http, {1, 1}, "on | off | PATH",
-            "Keeps complete answers with status 200 as files: where root or alias say, or at PATH.",
-            Kind::value)),
-        row_of<Conf>(custom<&S::store_access, take_store_access>(joined_name<P, "_store_access">, in_http,
-                                                                 {1, 3}, "user:rw [group:r] [all:r]",
-                                                                 "Who may read and write such files.")),
+        row_of<Conf>(defaults_to(
+            "off",
+            custom<&S::store, take_store>(
+                joined_name<P, "_store">, in_http, {1, 1}, "on | off | PATH",
+                "Keeps complete answers with status 200 as files: where root or alias say, or at PATH.",
+                Kind::value))),
+        row_of<Conf>(defaults_to(
+            "user:rw", custom<&S::store_access, take_store_access>(joined_name<P, "_store_access">, in_http,
+                                                                   {1, 3}, "user:rw [group:r] [all:r]",
+                                                                   "Who may read and write such files."))),
     };
 }
 

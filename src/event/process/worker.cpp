@@ -98,14 +98,13 @@ void Worker::accept_connections() {
         if (is_front() && entry.strategy != Strategy::proxy) continue;
         ListenerSet::Item* item = listeners_.find(entry.address);
         const Listener* socket = item == nullptr ? nullptr : socket_of(*this, entry, *item);
-        if (socket == nullptr || !is_listening(socket->fd())) {
-            log().alert("nothing listens on {}: it is not served", entry.address.to_text());
-            continue;
-        }
+        const bool listens = socket != nullptr && is_listening(socket->fd());
+        if (!listens) log().alert("nothing listens on {}: it is not served", entry.address.to_text());
+        if (item == nullptr) continue;
         item->listener->open_session(entry.open, entry.user);
         ListenerCounters& counters = row_.listener(item->index);
         item->count_in(&counters);
-        accept_by(make_accept_strategy(*this, entry, *item, *socket));
+        if (listens) accept_by(make_accept_strategy(*this, entry, *item, *socket));
         // What the master had accepted when a reload changed the strategy.
         const bool handed = entry.strategy != Strategy::handoff && !is_front() && has_master();
         if (handed) accept_by(make_handoff_strategy(*this, *item, counters));

@@ -11,6 +11,9 @@ namespace berth {
 
 namespace {
 
+// So many times as long as a failure is remembered, DNS is known to have failed.
+constexpr int kLately = 5;
+
 DnsResult result_of(int status) noexcept {
     switch (status) {
         case ARES_SUCCESS: return DnsResult::found;
@@ -141,7 +144,8 @@ DnsAnswer Resolver::Wait::await_resume() const {
 }
 
 DnsAnswer Resolver::answer_of(const Entry& entry) const {
-    const DnsResult result = entry.pending > 0 ? DnsResult::timed_out : entry.result;
+    const bool in_vain = entry.pending > 0 && (entry.late || entry.result == DnsResult::found);
+    const DnsResult result = in_vain ? DnsResult::timed_out : entry.result;
     DnsAnswer answer;
     if (result == DnsResult::found) {
         answer = entry.good;
@@ -158,7 +162,10 @@ DnsAnswer Resolver::answer_of(const Entry& entry) const {
 
 // Whether DNS has not answered lately, and an old answer can be given instead.
 bool Resolver::has_stand_in(const Entry& entry) const noexcept {
-    return (entry.late || entry.result != DnsResult::found) && loop_.now() < entry.good_until;
+    const TimePoint now = loop_.now();
+    const bool failed =
+        entry.result != DnsResult::found && now < entry.valid_until + kLately * options_.failure;
+    return (entry.late || failed) && now < entry.good_until;
 }
 
 // --- what is asked

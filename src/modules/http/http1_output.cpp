@@ -96,6 +96,9 @@ void Http1::write_fields(Request& request, const LocationConf& conf, HeadWriter&
                      ? std::string_view("Connection: keep-alive\r\n")
                      : std::string_view());
     }
+    // Whoever sends Upgrade says that it is about this connection (RFC 9110 7.8).
+    if (out.status != kSwitchingProtocols && out.fields.find(KnownHeader::upgrade) != nullptr)
+        head.raw("Connection: upgrade\r\n");
     if (!out.etag.empty()) head.field(KnownHeader::etag, out.etag);
     if (out.accept_ranges) head.raw("Accept-Ranges: bytes\r\n");
     for (const OutField& field : out.fields) head.field(field.name, field.value);

@@ -12,6 +12,8 @@ Failure connect_failure(int error_number) noexcept {
     switch (error_number) {
         case ECONNREFUSED:
         case ENOENT:  // a unix socket that is gone
+        case EACCES:  // or that this process may not use
+        case EPERM:
         case EHOSTUNREACH:
         case ENETUNREACH:
         case EHOSTDOWN:
@@ -21,6 +23,18 @@ Failure connect_failure(int error_number) noexcept {
         case EPIPE:
         case ECONNABORTED: return Failure::reset;
         default: return Failure::connect_failed;
+    }
+}
+
+bool is_own_failure(int error_number) noexcept {
+    switch (error_number) {
+        case ENOBUFS:
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case EADDRINUSE:
+        case EADDRNOTAVAIL: return true;
+        default: return false;
     }
 }
 

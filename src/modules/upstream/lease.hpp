@@ -49,6 +49,8 @@ inline constexpr std::size_t kFailures = 9;
 std::string_view to_text(Failure failure) noexcept;
 // Which failure an errno of connect(2) or of a connection is.
 Failure connect_failure(int error_number) noexcept;
+// Whether such an errno is this machine's, and says nothing about the peer.
+bool is_own_failure(int error_number) noexcept;
 
 // How an attempt went. Times count from the choice; what is not known is negative.
 struct Report {

@@ -125,7 +125,7 @@ TEST(ProxyConnecting, ASocketThatWorkersMayNotUseIsOut) {
     Backend backend(tell_peer);
     Server server(
         "worker_processes 1; http { access_log off; upstream b { server unix:{dir}/closed.sock "
-        "fail_timeout=1h; server 127.0.0.1:" +
+        "max_fails=3 fail_timeout=1h; server 127.0.0.1:" +
         std::to_string(backend.port()) +
         "; } server { listen unix:{dir}/closed.sock; return 200 closed; } server { listen "
         "127.0.0.1:{port}; location / { proxy_pass http://b; } } }");

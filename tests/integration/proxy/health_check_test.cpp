@@ -46,12 +46,12 @@ TEST(HealthCheck, AHungBackendIsTakenOutAndComesBack) {
     Moody second;
     second.body = "second";
     Server server(
-        config(server_line(first.backend) + server_line(second.backend), "interval=1s fails=2 uri=/health"));
+        config(server_line(first.backend) + server_line(second.backend), "interval=2s fails=2 uri=/health"));
     EXPECT_TRUE(eventually([&] { return first.backend.requests() > 0 && second.backend.requests() > 0; }));
     first.hung = true;
     const std::string name = "server 127.0.0.1:" + std::to_string(first.backend.port());
     ASSERT_TRUE(server.wait_log(name + " is unhealthy: no answer in time"));
-    EXPECT_EQ(first.unanswered, 2U) << "the second follows at once, a third only in a second";
+    EXPECT_EQ(first.unanswered, 2U) << "the second follows at once, a third only in two seconds";
     for (int i = 0; i < 6; ++i) EXPECT_EQ(fetch(server.port(), "/").body, "second");
     const std::string status = fetch(server.port(), "/status?format=json").body;
     EXPECT_NE(status.find("\"unhealthy\""), std::string::npos) << status;

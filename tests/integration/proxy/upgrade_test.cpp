@@ -113,6 +113,7 @@ TEST(ProxyUpgrade, ABackendMayAskForOne) {
     const Response response = fetch(server.port(), "/");
     EXPECT_EQ(response.status, 426);
     EXPECT_EQ(response.header("Upgrade"), "TLS/1.3");
+    EXPECT_EQ(response.header("Connection"), "upgrade");
 }
 
 TEST(ProxyUpgrade, SilenceEndsIt) {

@@ -39,9 +39,9 @@ struct HealthCheck {
     Origin match_at;
     Origin at;
 
-    // How long an answer may take. A check that is not answered is repeated at once, until the peer is out:
-    // so that one which hangs is out within `fails` intervals, of which the first may pass before it is
-    // asked.
+    // How long an answer may take. A check that is not answered is repeated at once, until `fails` in a row
+    // were not: so that a peer which hangs is out within `fails` intervals, of which the first may pass
+    // before it is asked.
     Duration limit() const noexcept {
         return rules.fails > 1 ? std::max(interval * (rules.fails - 1) / rules.fails, Duration(1)) : interval;
     }

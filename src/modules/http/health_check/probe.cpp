@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t kMostHead = 32768;
 constexpr int kFirstFinal = 200;
 
-bool is_ours(int error) noexcept {
-    return error == ENOBUFS || error == EMFILE || error == ENFILE || error == ENOMEM ||
-           error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
-}
-
 }  // namespace
 
 // The session of a connection between two checks: whatever happens to it ends it.
@@ -153,7 +148,7 @@ bool Probe::connect() {
 
 void Probe::fail(std::string_view what, int error_number) {
     complaint_ = std::string(what) + " (" + std::strerror(error_number) + ")";
-    ours_ = is_ours(error_number);
+    ours_ = upstream::is_own_failure(error_number);
     if (!ours_) return;
     worker_.log().error("upstream \"{}\": server {} could not be checked: {}", check_.upstream->name(), name_,
                         complaint_);

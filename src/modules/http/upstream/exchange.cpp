@@ -44,20 +44,9 @@ bool is_connecting(upstream::Failure failure) noexcept {
            failure == upstream::Failure::connect_timeout;
 }
 
-// Whether an error of connecting is this machine's. Who may not connect to a backend has no right to it (a
-// unix socket's mode, a packet filter), unless it is the local address that takes a right.
+// A local address may take a right that this process does not have.
 bool is_ours(int error, bool bound) noexcept {
-    switch (error) {
-        case ENOBUFS:
-        case EMFILE:
-        case ENFILE:
-        case ENOMEM:
-        case EADDRINUSE:
-        case EADDRNOTAVAIL: return true;
-        case EPERM:
-        case EACCES: return bound;
-        default: return false;
-    }
+    return upstream::is_own_failure(error) || (bound && (error == EPERM || error == EACCES));
 }
 
 // RFC 9110 9.2.2; a method that nobody knows may do anything.

@@ -46,13 +46,20 @@ ConfOf<M>& as(void* conf) {
     return *static_cast<ConfOf<M>*>(conf);
 }
 
-template <auto M>
-constexpr Directive base(std::string_view name, Context where, Kind kind, std::string_view help) {
+constexpr Directive structless(std::string_view name, Context where, Kind kind, std::string_view help,
+                               Arity arity = {1, 1}) {
     Directive row;
     row.name = name;
     row.contexts = where;
     row.help = help;
     row.kind = kind;
+    row.arity = arity;
+    return row;
+}
+
+template <auto M>
+constexpr Directive base(std::string_view name, Context where, Kind kind, std::string_view help) {
+    Directive row = structless(name, where, kind, help);
     row.conf = &conf_info<ConfOf<M>>;
     row.inherit = [](void* inner, const void* outer) {
         (as<M>(inner).*M).inherit(static_cast<const ConfOf<M>*>(outer)->*M);
@@ -216,12 +223,7 @@ constexpr Directive custom(std::string_view name, Context where, Arity arity, st
 template <class Conf, auto Take>
 constexpr Directive action(std::string_view name, Context where, Arity arity, std::string_view usage,
                            std::string_view help, Kind kind = Kind::text) {
-    Directive row;
-    row.name = name;
-    row.contexts = where;
-    row.help = help;
-    row.kind = kind;
-    row.arity = arity;
+    Directive row = detail::structless(name, where, kind, help, arity);
     row.usage = usage;
     row.conf = &conf_info<Conf>;
     row.apply = [](Loader& loader, const Directive&, const Node& node, void* conf) {
@@ -234,12 +236,7 @@ constexpr Directive action(std::string_view name, Context where, Arity arity, st
 template <auto Take>
 constexpr Directive statement(std::string_view name, Context where, Arity arity, std::string_view usage,
                               std::string_view help, Kind kind = Kind::text) {
-    Directive row;
-    row.name = name;
-    row.contexts = where;
-    row.help = help;
-    row.kind = kind;
-    row.arity = arity;
+    Directive row = detail::structless(name, where, kind, help, arity);
     row.usage = usage;
     row.apply = [](Loader& loader, const Directive&, const Node& node, void*) { Take(loader, node); };
     return row;
@@ -250,12 +247,7 @@ constexpr Directive statement(std::string_view name, Context where, Arity arity,
 void take_unneeded(Loader& loader, const Directive& row, const Node& node, void*);
 constexpr Directive unneeded(std::string_view name, Context where, std::string_view help,
                              Kind kind = Kind::size, Arity arity = {1, 1}) {
-    Directive row;
-    row.name = name;
-    row.contexts = where;
-    row.help = help;
-    row.kind = kind;
-    row.arity = arity;
+    Directive row = detail::structless(name, where, kind, help, arity);
     row.apply = take_unneeded;
     return row;
 }

@@ -20,6 +20,11 @@ std::string config(std::string_view locations) {
            " } }";
 }
 
+void expect_for_get_alone(const Server& server, std::string_view path, std::string_view body) {
+    EXPECT_EQ(ask(server, "GET", path).body, body);
+    EXPECT_EQ(ask(server, "POST", path).status, 403);
+}
+
 Backend::Handler called(std::string name) {
     return [name = std::move(name)](BackendConnection& connection, const BackendRequest& request) {
         connection.send(request.method == "HEAD" ? "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
@@ -54,14 +59,13 @@ TEST(LimitExcept, OtherMethodsAreRefusedByItsRules) {
 TEST(LimitExcept, WhatTheLocationDoesIsDoneForAllowedMethods) {
     Backend outer(called("outer"));
     Backend inner(called("inner"));
+    const std::string elsewhere = pass_to(outer) + " limit_except GET { " + pass_to(inner) + " }";
     Server server(config("location /one { " + pass_to(outer) +
                          " limit_except GET { allow 127.0.0.1; deny all; } }"
                          "location /two { " +
-                         pass_to(outer) + " limit_except GET { " + pass_to(inner) +
-                         " } }"
-                         "location /named { error_page 405 = @named; return 405; }"
-                         "location @named { " +
-                         pass_to(outer) + " limit_except GET { " + pass_to(inner) + " } }"));
+                         elsewhere + " } location @named { " + elsewhere +
+                         " }"
+                         "location /named { error_page 405 = @named; return 405; }"));
     EXPECT_EQ(ask(server, "GET", "/one").body, "outer GET");
     EXPECT_EQ(ask(server, "PUT", "/one").body, "outer PUT");
     EXPECT_EQ(ask(server, "GET", "/two").body, "outer GET");
@@ -76,8 +80,7 @@ TEST(LimitExcept, ReturnsOfTheLocationAreForNamedMethods) {
     Server server(
         config("location /a { limit_except GET { deny all; } return 200 open; }"
                "location /b { limit_except GET { return 405 no; } return 200 yes; }"));
-    EXPECT_EQ(ask(server, "GET", "/a").body, "open");
-    EXPECT_EQ(ask(server, "POST", "/a").status, 403);
+    expect_for_get_alone(server, "/a", "open");
     EXPECT_EQ(ask(server, "GET", "/b").body, "yes");
     const Response refused = ask(server, "POST", "/b");
     EXPECT_EQ(refused.status, 405);
@@ -88,8 +91,7 @@ TEST(LimitExcept, ARewriteLooksTheBlockUpAgain) {
     Server server(
         config("location /from { rewrite ^ /to last; }"
                "location /to { limit_except GET { deny all; } return 200 there; }"));
-    EXPECT_EQ(ask(server, "GET", "/from").body, "there");
-    EXPECT_EQ(ask(server, "POST", "/from").status, 403);
+    expect_for_get_alone(server, "/from", "there");
 }
 
 TEST(LimitExcept, SaysItInYaml) {

@@ -17,6 +17,17 @@ std::string get(std::string_view path, std::string_view headers = {}) {
     return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" + std::string(headers) + "\r\n";
 }
 
+// So many, one after the other, each of which has had an answer and stays.
+std::vector<Client> served_clients(const Server& server, int count) {
+    std::vector<Client> clients;
+    for (int i = 0; i < count; ++i) {
+        clients.emplace_back(server.port());
+        EXPECT_TRUE(clients.back().get("/"));
+        EXPECT_EQ(clients.back().read_response().status, 200) << i;
+    }
+    return clients;
+}
+
 TEST(Persistence, OneConnectionServesManyRequests) {
     Server server(http(R"(location / { return 200 "$uri $connection_requests"; })"));
     Client client(server.port());
@@ -136,12 +147,7 @@ TEST(Persistence, KeepaliveTimeoutEndsIdleConnections) {
 TEST(Persistence, SmallWorkerConnectionsEvictTheLongestIdle) {
     Server server("worker_processes 1; events { worker_connections 8; } " +
                   http(R"(location / { return 200 ok; })"));
-    std::vector<Client> clients;
-    for (int i = 0; i < 20; ++i) {
-        clients.emplace_back(server.port());
-        ASSERT_TRUE(clients.back().get("/"));
-        ASSERT_EQ(clients.back().read_response().status, 200) << i;
-    }
+    std::vector<Client> clients = served_clients(server, 20);
     EXPECT_TRUE(clients.front().wait_closed());
     EXPECT_FALSE(clients.back().is_closed());
     ASSERT_TRUE(clients.back().get("/"));
@@ -157,12 +163,7 @@ TEST(Persistence, ProtectedConnectionsAreNotEvicted) {
     Client kept(server.port());
     ASSERT_TRUE(kept.get("/kept"));
     ASSERT_EQ(kept.read_response().status, 200);
-    std::vector<Client> clients;
-    for (int i = 0; i < 20; ++i) {
-        clients.emplace_back(server.port());
-        ASSERT_TRUE(clients.back().get("/"));
-        ASSERT_EQ(clients.back().read_response().status, 200) << i;
-    }
+    std::vector<Client> clients = served_clients(server, 20);
     EXPECT_TRUE(clients.front().wait_closed());
     EXPECT_FALSE(kept.is_closed());
     ASSERT_TRUE(kept.get("/short"));

@@ -226,7 +226,7 @@ unsigned Master::wanted(ProcessRole role) const noexcept {
     return role == ProcessRole::front ? wanted_fronts_ : wanted_;
 }
 
-void Master::start_worker(const Missing& place) {
+void Master::start_worker(const Place& place) {
     // Before it begins: it shows the number itself.
     if (place.died) scoreboard_.count_restart(place.role, place.slot);
     Result<void> spawned = workers_.spawn(*current_, place.slot, place.role);
@@ -241,7 +241,7 @@ void Master::note_missing() noexcept {
 }
 
 // Who waits already does not wait longer because of another.
-void Master::start_worker_after(Duration wait, const Missing& place) {
+void Master::start_worker_after(Duration wait, const Place& place) {
     missing_.push_back(place);
     note_missing();
     if (!respawn_timer_.armed()) respawn_timer_.start(loop_, wait);
@@ -308,7 +308,7 @@ void Master::replace(WorkerHandle& worker) {
 void Master::respawn_missing() {
     const auto missing = std::exchange(missing_, {});
     note_missing();
-    for (const Missing& place : missing) {
+    for (const Place& place : missing) {
         const bool is_wanted = place.slot < wanted(place.role);
         if (is_wanted && ending_ == Ending::no && !workers_stopped_) start_worker(place);
     }
@@ -323,7 +323,7 @@ void Master::add_worker() {
 void Master::remove_worker() {
     if (ending_ != Ending::no || workers_stopped_ || wanted_ <= 1) return;
     --wanted_;
-    std::erase_if(missing_, [&](const Missing& is) { return is.slot >= wanted(is.role); });
+    std::erase_if(missing_, [&](const Place& is) { return is.slot >= wanted(is.role); });
     note_missing();
     for (auto& worker : workers_.all()) {
         const WorkerIdentity& is = worker->identity();

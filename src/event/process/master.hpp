@@ -49,20 +49,20 @@ class Master {
     std::string status() const;
 
     // Workers.
-    struct Missing {
+    struct Place {
         ProcessRole role;
         unsigned slot;
         bool died = false;  // there was one in its place
     };
     void start_workers();
-    void start_worker(const Missing& place);
+    void start_worker(const Place& place);
     void on_worker_ready(WorkerHandle& worker);
     void put_online(WorkerHandle& worker);
     void on_worker_stuck(WorkerHandle& worker);
     void on_worker_ended(WorkerHandle& worker, int status);
     void replace(WorkerHandle& worker);
     void note_missing() noexcept;
-    void start_worker_after(Duration wait, const Missing& place);
+    void start_worker_after(Duration wait, const Place& place);
     unsigned wanted(ProcessRole role) const noexcept;
     void respawn_missing();
     void in_child(Generation& own);
@@ -108,7 +108,7 @@ class Master {
     unsigned wanted_ = 0;  // how many workers there should be
     unsigned wanted_fronts_ = 0;
     bool workers_stopped_ = false;  // SIGWINCH
-    std::vector<Missing> missing_;  // who waits for the end of a back-off
+    std::vector<Place> missing_;    // who waits for the end of a back-off
     Timer respawn_timer_;
     Timer kill_timer_;
     Timer tick_;

@@ -40,7 +40,10 @@ void take_debug_connection(Loader& loader, const Node& node, Setting<std::vector
 void take_worker_listen(Loader& loader, const Node& node, Setting<WorkerListen>& into) {
     const Word& word = node.args[0];
     Result<WorkerListen> where = WorkerListen::parse(word.text);
-    if (where) return into.set(*std::move(where));
+    if (where) {
+        where->at = word.at;
+        return into.set(*std::move(where));
+    }
     loader.error(word.at,
                  "invalid value \"" + word.text + "\" in \"worker_listen\": " + where.error().message,
                  "unix:, unix:FOLDER, or 127.0.0.1:9001+, where each worker adds its slot to the port");
@@ -122,8 +125,9 @@ constexpr Directive directives[] = {
         "With the strategy proxy: where each worker listens for the front processes, where `listen` does not "
         "say "
         "worker_listen=. unix: a socket for each worker in FOLDER (beside the pid file, unless said), which "
-        "only "
-        "the workers' user may enter. 127.0.0.1:9001+: worker 0 on port 9001, worker 1 on 9002 and so on; "
+        "only the workers' user may enter: it is made so, and one that is there and others may enter, or "
+        "that has another user's files in it, is refused. 127.0.0.1:9001+: worker 0 on port 9001, worker 1 "
+        "on 9002 and so on; "
         "fronts "
         "prove with a secret that they are ours, and others are refused. The master keeps these sockets "
         "across "

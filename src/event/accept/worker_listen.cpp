@@ -1,19 +1,26 @@
 // Names and numbers of the workers' own addresses.
 #include "event/accept/worker_listen.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "core/config/loader.hpp"
 #include "core/cycle.hpp"
+#include "core/system/file_descriptor.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
 #include "event/events_module.hpp"
 #include "event/listening.hpp"
+#include "event/process/pid_file.hpp"
 #include "event/process/process_conf.hpp"
 #include "event/process/runtime_files.hpp"
 
@@ -35,6 +42,51 @@ std::string path_of(const std::string& folder, pid_t master, const Address& serv
     return fmt::format("{}/{}-{}-{}", folder, master, socket_name(served), slot);
 }
 
+// Whether socket_name() may have made this.
+bool is_socket_name(std::string_view text) {
+    if (text.starts_with("unix-")) {
+        text.remove_prefix(5);
+        const auto is_hex = [](char c) { return ascii::hex_value(c) >= 0; };
+        return !text.empty() && text.size() <= 16 && std::ranges::all_of(text, is_hex);
+    }
+    const Result<Address> served = Address::parse(text);
+    return served && !served->is_unix() && served->to_text() == text;
+}
+
+// The master of a socket that path_of() has named; nothing when that is another file.
+std::optional<pid_t> master_of(int folder, const char* file) {
+    const std::string_view name = file;
+    const std::size_t first = name.find('-');
+    const std::size_t last = name.rfind('-');
+    if (first == last) return std::nullopt;
+    const auto master = parse_unsigned(name.substr(0, first), kLongestPid);
+    const auto slot = parse_unsigned(name.substr(last + 1), kMostWorkers);
+    const std::string_view served = name.substr(first + 1, last - first - 1);
+    if (!master || *master == 0 || !slot || !is_socket_name(served)) return std::nullopt;
+    if (name != fmt::format("{}-{}-{}", *master, served, *slot)) return std::nullopt;
+    struct stat status {};
+    if (::fstatat(folder, file, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(status.st_mode)) {
+        return std::nullopt;
+    }
+    return static_cast<pid_t>(*master);
+}
+
+bool lives(pid_t process) { return process > 0 && (::kill(process, 0) == 0 || errno != ESRCH); }
+
+// This server, the one whose place this takes, or the one that this configuration is tried for.
+bool is_this_server(pid_t master, const std::string& pid_file) {
+    if (master == master_pid || master == ::getppid()) return true;
+    return master_pid == 0 && PidFile::holder(pid_file) == master;
+}
+
+// Why a folder with this file in it is not for this server.
+std::string objection(const std::string& pid_file, int folder, const char* file) {
+    const std::optional<pid_t> master = master_of(folder, file);
+    if (!master) return fmt::format("\"{}\" in it is no socket of workers", file);
+    if (!lives(*master) || is_this_server(*master, pid_file)) return {};
+    return fmt::format("process {} has its workers' sockets there", *master);
+}
+
 std::string usual_folder(const Cycle& cycle) { return pid_path(cycle) + ".workers"; }
 
 void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& where) {
@@ -48,7 +100,11 @@ void use_folder(Loader& loader, Listening::Entry& entry, const WorkerListen& whe
             entry.at, "workers cannot have their sockets in \"" + folder + "\": " + longest.error().message,
             "write worker_listen unix:FOLDER with a shorter path, or 127.0.0.1:PORT+");
     }
-    cycle.own<RuntimeFiles>().add_folder(folder, RuntimeFiles::Reach::needed);
+    const auto against = [pid_file = pid_path(cycle)](int opened, const char* file) {
+        return objection(pid_file, opened, file);
+    };
+    cycle.own<RuntimeFiles>().add_private_folder(folder, where.at.source != nullptr ? where.at : entry.at,
+                                                 against);
     entry.private_address = [folder, served](unsigned slot) {
         return std::move(*Address::unix_path(path_of(folder, master_pid, served, slot)));
     };
@@ -125,14 +181,14 @@ void remove_stale_sockets(const Listening& listening) {
         std::error_code failed;
         for (const auto& file : std::filesystem::directory_iterator(folder, failed)) {
             const std::string name = file.path().filename();
-            const auto owner = parse_unsigned(std::string_view(name).substr(0, name.find('-')), 0x7fffffff);
-            if (!owner || ::kill(static_cast<pid_t>(*owner), 0) == 0 || errno != ESRCH) continue;
-            ::unlink(file.path().c_str());
+            const std::optional<pid_t> master = master_of(opened.get(), name.c_str());
+            if (master && !lives(*master)) ::unlinkat(opened.get(), name.c_str(), 0);
         }
     }
 }
 
 void remove_worker_folder(const Cycle& cycle) noexcept { ::rmdir(usual_folder(cycle).c_str()); }
+        const FileDescriptor opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 
 void settle_worker_addresses(Loader& loader, Listening& listening) {
     const auto& usual = loader.cycle().own<EventsConf>().worker_listen;

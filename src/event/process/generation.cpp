@@ -17,6 +17,8 @@ std::string log_line(const Diagnostic& finding) {
     return line;
 }
 
+// One that cannot be used is returned as well, since what is found wrong with it points into it; null when
+// there is none.
 std::unique_ptr<Generation> load(CycleOptions options, Diagnostics& diagnostics) {
     auto generation = std::make_unique<Generation>();
     generation->cycle = Cycle::load(std::move(options), diagnostics);
@@ -27,10 +29,7 @@ std::unique_ptr<Generation> load(CycleOptions options, Diagnostics& diagnostics)
         diagnostics.error({}, opened.error().message);
     }
     cycle.use_log(*generation->log);
-    if (Result<void> opened = cycle.own<RuntimeFiles>().open(cycle); !opened) {
-        diagnostics.error({}, opened.error().message);
-    }
-    if (diagnostics.failed()) return nullptr;
+    cycle.own<RuntimeFiles>().open(cycle, diagnostics);
     return generation;
 }
 
@@ -47,6 +46,7 @@ std::unique_ptr<Generation> load_generation(CycleOptions options, LoadReport& re
     std::unique_ptr<Generation> generation = load(std::move(options), diagnostics);
     for (const Diagnostic& finding : diagnostics.all()) report.lines.push_back(log_line(finding));
     if (!report.lines.empty()) report.text = diagnostics.report(file);
+    if (diagnostics.failed()) generation.reset();
     report.failed = generation == nullptr;
     return generation;
 }

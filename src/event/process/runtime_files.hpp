@@ -2,18 +2,24 @@
 // workers.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/config/tree.hpp"
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
 
 namespace berth {
 
 class Cycle;
+class Diagnostics;
+struct RunAs;
 
 // A global conf. While the configuration is loaded, modules name what they will write to; the master opens it
 // with its privileges before the workers start, and once more when told to reopen (SIGUSR1): the workers are
@@ -28,13 +34,16 @@ struct RuntimeFiles {
 
     // Paths are absolute (Cycle::below_prefix). The same path gives the same file. It stays where it is.
     LogFile* add_log(std::string_view path);
-    // A folder created 0700 with its parents, owned by the workers' user. `needed`: nothing works when that
-    // user cannot get there through the folders above it, so that open() fails.
-    enum class Reach : std::uint8_t { wanted, needed };
-    void add_folder(std::string_view path, Reach reach = Reach::wanted);
+    // A folder created 0700 with its parents, owned by the workers' user.
+    void add_folder(std::string_view path);
+    // The same for what must be kept from everybody else: open() fails when others may enter it, or when that
+    // user cannot get there through the folders above it. One of another user's is taken over as long as
+    // `objection` has nothing against any file in it (a name in the open folder); it says why, else nothing.
+    using Objection = std::function<std::string(int folder, const char* name)>;
+    void add_private_folder(std::string_view path, const Origin& at, Objection objection);
 
     // Opens and creates everything. After an error nothing must be used.
-    Result<void> open(const Cycle& cycle);
+    void open(const Cycle& cycle, Diagnostics& findings);
     // Opens every file again; one that cannot be opened keeps its old descriptor, and the last such error is
     // returned.
     Result<void> reopen(const Cycle& cycle);
@@ -44,11 +53,17 @@ struct RuntimeFiles {
     std::deque<LogFile> logs;
 
  private:
-    struct Folder {
+    struct PrivateFolder {
         std::string path;
-        Reach reach;
+        Origin at;
+        Objection objection;
     };
-    std::vector<Folder> folders_;
+
+    static Result<void> open_private(const PrivateFolder& folder, const RunAs* owner);
+    static Result<void> claim(const PrivateFolder& folder, uid_t uid);
+
+    std::vector<std::string> folders_;
+    std::vector<PrivateFolder> private_folders_;
 };
 
 }  // namespace berth

@@ -176,6 +176,7 @@ bool read_balance(Loader& loader, const Parameter& parameter, ListenRequest& req
 bool read_worker_listen(Loader& loader, const Parameter& parameter, ListenRequest& request) {
     Result<WorkerListen> where = WorkerListen::parse(parameter.value);
     if (!where) return invalid(loader, parameter, where.error().message), false;
+    where->at = parameter.word->at;
     request.options.worker_listen = *std::move(where);
     return true;
 }

@@ -2,6 +2,9 @@
 #include "event/accept/worker_listen.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <set>
 
 #include "event/accept/proxy.hpp"
 #include "tests/unit/event/accept/serving.hpp"
@@ -74,6 +77,50 @@ TEST(WorkerListenTest, WhatCannotBeIsRefusedWithAReason) {
         "give each `listen` its own");
     expect_refused(load("worker_listen unix:/" + std::string(100, 'x') + ";", "listen 8000;"),
                    "shorter path");
+}
+
+pid_t ended_process() {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(0);
+    ::waitpid(pid, nullptr, 0);
+    return pid;
+}
+
+// A server that was killed has left sockets; everything else in the folder is somebody's.
+TEST(WorkerListenTest, OnlySocketsOfServersThatAreGoneAreRemoved) {
+    char folder[] = "/tmp/berth-stale-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder), nullptr);
+    const std::string gone = std::to_string(ended_process());
+    const auto path = [&](const std::string& name) { return std::string(folder) + "/" + name; };
+    std::vector<FileDescriptor> sockets;
+    const auto bind = [&](const std::string& name) {
+        const Address address = std::move(*Address::unix_path(path(name)));
+        sockets.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::bind(sockets.back().get(), address.data(), address.length()), 0) << name;
+    };
+    for (const std::string name : {"-0.0.0.0:8000-0", "-[::1]:80-17", "-unix-1f-3"}) bind(gone + name);
+    std::set<std::string> kept{std::to_string(::getpid()) + "-0.0.0.0:8000-0",
+                               gone + "-0.0.0.0:8000-513",
+                               gone + "-0.0.0.0:8000-01",
+                               gone + "-unix-xy-0",
+                               gone + "-notes-1",
+                               gone,
+                               "0-0.0.0.0:8000-0",
+                               "99999999"};
+    for (const std::string& name : kept) bind(name);
+    for (const std::string& name : {std::string("2024-report.csv"), gone + "-0.0.0.0:8000-1"}) {
+        std::ofstream(path(name)) << "precious";
+        kept.insert(name);
+    }
+    ASSERT_EQ(::symlink("2024-report.csv", path(gone + "-0.0.0.0:8000-2").c_str()), 0);
+    kept.insert(gone + "-0.0.0.0:8000-2");
+    const Loaded loaded = load("worker_listen unix:" + std::string(folder) + ";", "listen 8000;");
+    ASSERT_NE(loaded.cycle, nullptr) << loaded.report;
+    remove_stale_sockets(loaded.cycle->conf<Listening>());
+    std::set<std::string> left;
+    for (const auto& file : std::filesystem::directory_iterator(folder)) left.insert(file.path().filename());
+    EXPECT_EQ(left, kept);
+    std::filesystem::remove_all(folder);
 }
 
 TEST(WorkerListenTest, FrontsAreOnlyWhereSomethingIsProxied) {

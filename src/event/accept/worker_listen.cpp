@@ -121,36 +121,47 @@ bool is_among(const Listening::Entry& entry, const Address& first, unsigned port
     return address.is_wildcard() && of_its_family;
 }
 
+struct Conflict {
+    std::string what;
+    const char* hint;
+};
+
+// Why each of so many workers cannot have a port of its own, if that is so.
+std::optional<Conflict> find_conflict(const Listening& listening, const Listening::Entry& entry,
+                                      const Address& first, unsigned workers) {
+    if (first.port() + workers - 1 > 65535) {
+        return Conflict{
+            fmt::format("worker_listen {}+ leaves no ports for {} workers", first.to_text(), workers),
+            "begin with a lower port"};
+    }
+    for (const Listening::Entry& other : listening.entries) {
+        if (is_among(other, first, workers)) {
+            return Conflict{fmt::format("worker_listen {}+ has {} ports for as many workers, and one of "
+                                        "them is that of \"listen {}\"",
+                                        first.to_text(), workers, other.address.to_text()),
+                            "begin with another port"};
+        }
+        if (&other == &entry || !other.private_address) continue;
+        const Address theirs = other.private_address(0);
+        const int apart = std::abs(int{theirs.port()} - int{first.port()});
+        if (theirs.bytes() != first.bytes() || apart >= static_cast<int>(workers)) continue;
+        return Conflict{fmt::format("the ports of worker_listen {}+ are those of {}, too", first.to_text(),
+                                    other.address.to_text()),
+                        "give each `listen` its own worker_listen=ADDRESS:PORT+"};
+    }
+    return std::nullopt;
+}
+
 void use_ports(Loader& loader, Listening& listening, Listening::Entry& entry, const Address& first) {
     const unsigned workers = worker_count(loader.cycle().own<ProcessConf>());
-    if (first.port() + workers - 1 > 65535) {
-        return loader.error(
-            entry.at,
-            fmt::format("worker_listen {}+ leaves no ports for {} workers", first.to_text(), workers),
-            "begin with a lower port");
+    if (const auto conflict = find_conflict(listening, entry, first, workers)) {
+        return loader.error(entry.at, conflict->what, conflict->hint);
     }
     entry.private_address = [first](unsigned slot) {
         Address address = first;
         address.set_port(static_cast<std::uint16_t>(first.port() + slot));
         return address;
     };
-    for (const Listening::Entry& other : listening.entries) {
-        if (is_among(other, first, workers)) {
-            return loader.error(entry.at,
-                                fmt::format("worker_listen {}+ has {} ports for as many workers, and one of "
-                                            "them is that of \"listen {}\"",
-                                            first.to_text(), workers, other.address.to_text()),
-                                "begin with another port");
-        }
-        if (&other == &entry || !other.private_address) continue;
-        const Address theirs = other.private_address(0);
-        const int apart = std::abs(int{theirs.port()} - int{first.port()});
-        if (theirs.bytes() != first.bytes() || apart >= static_cast<int>(workers)) continue;
-        return loader.error(entry.at,
-                            fmt::format("the ports of worker_listen {}+ are those of {}, too",
-                                        first.to_text(), other.address.to_text()),
-                            "give each `listen` its own worker_listen=ADDRESS:PORT+");
-    }
 }
 
 }  // namespace
@@ -178,6 +189,7 @@ void remove_stale_sockets(const Listening& listening) {
         if (!entry.private_address || !entry.private_address(0).is_unix()) continue;
         const std::filesystem::path folder =
             std::filesystem::path(entry.private_address(0).bytes()).parent_path();
+        const FileDescriptor opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
         std::error_code failed;
         for (const auto& file : std::filesystem::directory_iterator(folder, failed)) {
             const std::string name = file.path().filename();
@@ -188,7 +200,6 @@ void remove_stale_sockets(const Listening& listening) {
 }
 
 void remove_worker_folder(const Cycle& cycle) noexcept { ::rmdir(usual_folder(cycle).c_str()); }
-        const FileDescriptor opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 
 void settle_worker_addresses(Loader& loader, Listening& listening) {
     const auto& usual = loader.cycle().own<EventsConf>().worker_listen;
@@ -201,6 +212,15 @@ void settle_worker_addresses(Loader& loader, Listening& listening) {
             use_folder(loader, entry, where);
         }
     }
+}
+
+std::string why_not_so_many(const Listening& listening, unsigned workers) {
+    for (const Listening::Entry& entry : listening.entries) {
+        if (!entry.private_address || entry.private_address(0).is_unix()) continue;
+        const auto conflict = find_conflict(listening, entry, entry.private_address(0), workers);
+        if (conflict) return conflict->what;
+    }
+    return {};
 }
 
 }  // namespace berth

@@ -30,6 +30,8 @@ struct WorkerListen {
 // Gives each proxied entry its Entry::private_address, once all are known; what cannot be is reported. A
 // binary that replaces another has unix sockets of its own, and inherits ports.
 void settle_worker_addresses(Loader& loader, Listening& listening);
+// Why there cannot be so many workers: some would have no port of their own. Empty: there can.
+std::string why_not_so_many(const Listening& listening, unsigned workers);
 
 // Unix sockets bear the process id of their server: two that serve side by side must not take each other's.
 // To be called by the process that stays the master, once it is in the background and before any is made.

@@ -11,6 +11,8 @@
 #include "core/log/log_file.hpp"
 #include "core/system/process_title.hpp"
 #include "event/accept/proxy.hpp"
+#include "event/accept/worker_listen.hpp"
+#include "event/listening.hpp"
 #include "event/process/runtime_files.hpp"
 #include "event/process/startup.hpp"
 #include "event/process/upgrade.hpp"
@@ -315,7 +317,10 @@ void Master::respawn_missing() {
 }
 
 void Master::add_worker() {
-    if (ending_ != Ending::no || workers_stopped_ || wanted_ >= kMostWorkers) return;
+    if (ending_ != Ending::no || workers_stopped_) return;
+    std::string why = why_not_so_many(current_->cycle->conf<Listening>(), wanted_ + 1);
+    if (wanted_ >= kMostWorkers) why = fmt::format("{} are the most", kMostWorkers);
+    if (!why.empty()) return log().warn("{} workers, and no further one: {}", wanted_, why);
     start_worker({ProcessRole::worker, wanted_++});
     log().notice("{} workers now", wanted_);
 }

@@ -11,6 +11,7 @@
 
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/integration/support/loopback.hpp"
 #include "tests/integration/support/server.hpp"
 
 namespace berth::test {
@@ -71,11 +72,8 @@ void upgrade(Server& server, Load& load, unsigned beside) {
 
 class ProxyWorkersAddress : public testing::TestWithParam<const char*> {
  protected:
-    // Where it is TCP: ports of a loopback address that nobody else uses.
     static std::string where() {
-        if (std::string_view(GetParam()) == "unix") return "unix:";
-        const auto pid = static_cast<unsigned>(::getpid());
-        return "127." + std::to_string(2 + pid % 250) + "." + std::to_string(pid / 250 % 250) + ".1:9001+";
+        return std::string_view(GetParam()) == "unix" ? "unix:" : own_loopback() + ":9001+";
     }
     static std::string events() { return "worker_listen " + where() + ";"; }
 };

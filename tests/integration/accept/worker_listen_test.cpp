@@ -13,6 +13,7 @@
 
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
+#include "tests/integration/support/loopback.hpp"
 
 namespace berth::test {
 
@@ -117,6 +118,21 @@ TEST(WorkerListenTest, ItsOwnFolderFollowsTheUser) {
     const RunResult reload = server.reload();
     EXPECT_EQ(reload.code, 0) << reload.err;
     EXPECT_NE(who_answers(server.port()), 0);
+}
+
+TEST(WorkerListenTest, AWorkerWithoutAPortOfItsOwnIsNotAdded) {
+    const std::string host = own_loopback();
+    Server server(proxied(host + ":65534+"));
+    ASSERT_NE(who_answers(server.port()), 0);
+    server.signal(SIGTTIN);
+    EXPECT_TRUE(server.wait_log("2 workers, and no further one: worker_listen " + host +
+                                ":65534+ leaves no ports for 3 workers"));
+    EXPECT_EQ(server.workers().size(), 2U);
+    server.signal(SIGTTOU);
+    EXPECT_TRUE(server.wait_log("1 workers now"));
+    server.signal(SIGTTIN);
+    EXPECT_TRUE(server.wait_log("2 workers now"));
+    EXPECT_EQ(occurrences(server.error_log(), "[alert]"), 0U) << server.error_log();
 }
 
 }  // namespace

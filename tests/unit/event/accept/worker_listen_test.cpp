@@ -7,6 +7,7 @@
 #include <set>
 
 #include "event/accept/proxy.hpp"
+#include "event/process/process_conf.hpp"
 #include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
@@ -77,6 +78,26 @@ TEST(WorkerListenTest, WhatCannotBeIsRefusedWithAReason) {
         "give each `listen` its own");
     expect_refused(load("worker_listen unix:/" + std::string(100, 'x') + ";", "listen 8000;"),
                    "shorter path");
+}
+
+TEST(WorkerListenTest, SoManyWorkersAsThereArePortsFor) {
+    const Loaded high = load("worker_listen 127.0.0.1:65532+;", "listen 8000;");
+    ASSERT_NE(high.cycle, nullptr) << high.report;
+    EXPECT_EQ(why_not_so_many(high.cycle->conf<Listening>(), 4), "");
+    EXPECT_EQ(why_not_so_many(high.cycle->conf<Listening>(), 5),
+              "worker_listen 127.0.0.1:65532+ leaves no ports for 5 workers");
+    const Loaded below = load("worker_listen 127.0.0.1:9000+;", "listen 127.0.0.1:9004;");
+    ASSERT_NE(below.cycle, nullptr) << below.report;
+    EXPECT_EQ(why_not_so_many(below.cycle->conf<Listening>(), 4), "");
+    EXPECT_NE(why_not_so_many(below.cycle->conf<Listening>(), 5).find("that of \"listen 127.0.0.1:9004\""),
+              std::string::npos);
+    const Loaded side = load("",
+                             "listen 8000 worker_listen=127.0.0.1:9000+; "
+                             "listen 8001 worker_listen=127.0.0.1:9004+;");
+    ASSERT_NE(side.cycle, nullptr) << side.report;
+    EXPECT_EQ(why_not_so_many(side.cycle->conf<Listening>(), 4), "");
+    EXPECT_NE(why_not_so_many(side.cycle->conf<Listening>(), 5), "");
+    EXPECT_EQ(why_not_so_many(load("", "listen 8000;").cycle->conf<Listening>(), kMostWorkers), "");
 }
 
 pid_t ended_process() {

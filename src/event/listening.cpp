@@ -7,6 +7,7 @@
 #include "core/module.hpp"
 #include "event/accept/worker_listen.hpp"
 #include "event/events_module.hpp"
+#include "event/process/process_conf.hpp"
 
 namespace berth {
 
@@ -50,6 +51,21 @@ void check_worker_listen(Loader& loader, const Listening::Entry& entry) {
                  "write strategy=proxy here, or leave worker_listen= out");
 }
 
+// Once for a `listen`, however many ports that has.
+void warn_of_single_process(Loader& loader, const std::deque<Listening::Entry>& entries) {
+    if (*loader.cycle().own<ProcessConf>().master_process) return;
+    const Listening::Entry* warned = nullptr;
+    for (const Listening::Entry& entry : entries) {
+        if (entry.strategy == Strategy::shared) continue;
+        if (warned != nullptr && warned->is_of_one_listen_with(entry)) continue;
+        warned = &entry;
+        loader.warning(entry.at,
+                       entry.address.to_text() + ": strategy \"" + std::string(to_text(entry.strategy)) +
+                           "\" is not used with \"master_process off\"",
+                       "the one process there is accepts everything itself, as with strategy=shared");
+    }
+}
+
 }  // namespace
 
 Result<Listening::Entry*> Listening::add(const Address& address, const ListenOptions* options,
@@ -89,6 +105,7 @@ void Listening::finish(Loader& loader) {
         check_balance(loader, entry);
         check_worker_listen(loader, entry);
     }
+    warn_of_single_process(loader, entries);
     settle_worker_addresses(loader, *this);
 }
 

@@ -35,6 +35,11 @@ struct Listening {
         AcceptBalance balance = AcceptBalance::round_robin;
         // strategy=proxy: where the worker of that slot listens, for the front processes alone.
         std::function<Address(unsigned slot)> private_address{};
+
+        // `listen 8000-8010` asks for eleven.
+        bool is_of_one_listen_with(const Entry& other) const noexcept {
+            return at.source == other.at.source && at.line == other.at.line && at.column == other.at.column;
+        }
     };
 
     // Asks for `address`. The same address asked for again gives the same entry; entries stay where they are.

@@ -62,6 +62,25 @@ TEST(BalanceConfTest, WhatEachStrategyCarries) {
     expect_refused(load("", "8000 strategy=proxy quic"), "relays connections, and UDP has none");
 }
 
+TEST(BalanceConfTest, WhatASingleProcessDoesNotUseIsSaid) {
+    const auto report = [](const std::string& main, const std::string& listen) {
+        const Loaded loaded =
+            load_config("master_process " + main + "; http { server { listen " + listen + "; } }\n");
+        EXPECT_NE(loaded.cycle, nullptr) << loaded.report;
+        return loaded.report;
+    };
+    const std::string warning =
+        report("off", "8000-8010 strategy=handoff balance=ip_hash; listen 9000 strategy=reuseport");
+    EXPECT_NE(warning.find("0.0.0.0:8000: strategy \"handoff\" is not used with \"master_process off\""),
+              std::string::npos)
+        << warning;
+    EXPECT_NE(warning.find("as with strategy=shared"), std::string::npos) << warning;
+    EXPECT_NE(warning.find("0.0.0.0:9000: strategy \"reuseport\""), std::string::npos) << warning;
+    EXPECT_EQ(warning.find("0.0.0.0:8001"), std::string::npos) << warning;
+    EXPECT_EQ(report("off", "8000"), "");
+    EXPECT_EQ(report("on", "8000 strategy=handoff balance=ip_hash"), "");
+}
+
 TEST(BalanceConfTest, OfASharedSocketAcceptBalanceSaysNothing) {
     EXPECT_NE(load("accept_balance ip_hash;", "8000 proxy_protocol").cycle, nullptr);
 }

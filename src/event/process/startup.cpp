@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iterator>
 #include <optional>
 
 #include "core/build_info.hpp"
@@ -52,11 +53,28 @@ std::string url(const Listening::Entry& entry) {
     return fmt::format("{}://{}/", entry.scheme, host);
 }
 
+// The last port of `listen 8000-8010`, whose entries stand together.
+template <class Iterator>
+Iterator end_of_range(Iterator first, Iterator end) {
+    const auto follows = [](const Listening::Entry& one, const Listening::Entry& next) {
+        return next.is_of_one_listen_with(one) && !one.address.is_unix() &&
+               next.address.bytes() == one.address.bytes() && next.address.port() == one.address.port() + 1;
+    };
+    for (Iterator next = std::next(first); next != end && follows(*first, *next); ++next) first = next;
+    return first;
+}
+
 // For whoever started it by hand and watches.
 std::string where_to_look(const Generation& generation) {
     std::string text = fmt::format("berth {} is running\n", BERTH_VERSION);
-    for (const auto& entry : generation.cycle->conf<Listening>().entries)
-        text += "  serves    " + url(entry) + "\n";
+    const auto& entries = generation.cycle->conf<Listening>().entries;
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+        text += "  serves    " + url(*entry);
+        const auto last = end_of_range(entry, entries.end());
+        if (last != entry) text += " to " + url(*last);
+        text += '\n';
+        entry = last;
+    }
     text += "  config    " + generation.cycle->conf_file() + "\n";
     for (const std::string& path : generation.log->paths()) text += "  log       " + path + "\n";
     text += "  stop it with Ctrl-C, or -s stop; after a change of the config: -s reload\n";

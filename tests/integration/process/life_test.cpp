@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "tests/integration/support/client.hpp"
+#include "tests/integration/support/loopback.hpp"
 #include "tests/integration/support/server.hpp"
 
 namespace berth::test {
@@ -26,13 +27,28 @@ TEST(LifeTest, TheStartedProcessIsTheOneInThePidFile) {
     Server server(kConfig);
     EXPECT_EQ(server.master(), server.started());
     EXPECT_EQ(fetch(server.port(), "/").body, "hello");
-    EXPECT_NE(server.out().find("is running"), std::string::npos) << server.out();
+    EXPECT_TRUE(eventually([&] { return occurrences(server.out(), "is running") == 1; })) << server.out();
     server.signal(SIGTERM);
     EXPECT_EQ(server.wait_exit(), 0);
     EXPECT_FALSE(server.folder().has("berth.pid"));
     EXPECT_FALSE(server.folder().has("berth.pid.control"));
     EXPECT_NE(server.error_log().find("[notice]"), std::string::npos);
     EXPECT_EQ(occurrences(server.error_log(), "[alert]"), 0U) << server.error_log();
+}
+
+TEST(LifeTest, TheGreetingNamesARangeOfPortsOnce) {
+    const std::string host = own_loopback();
+    Server server("http { server { listen " + host + ":9101-9104; listen 127.0.0.1:{port}; } }\n");
+    // Its last line; the pid file, which Server waits for, is there before.
+    ASSERT_TRUE(eventually([&] { return occurrences(server.out(), "stop it with") == 1; }));
+    const std::string greeting = server.out();
+    EXPECT_NE(greeting.find("  serves    http://" + host + ":9101/ to http://" + host + ":9104/\n"),
+              std::string::npos)
+        << greeting;
+    EXPECT_NE(greeting.find("  serves    http://127.0.0.1:" + std::to_string(server.port()) + "/\n"),
+              std::string::npos)
+        << greeting;
+    EXPECT_EQ(occurrences(greeting, "  serves "), 2U) << greeting;
 }
 
 TEST(LifeTest, QuitClosesIdleConnectionsAndFinishesRequests) {

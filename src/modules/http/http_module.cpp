@@ -127,7 +127,12 @@ constexpr Directive directives[] = {
         "[so_keepalive=on|off|T:T:N] [reuseport] [strategy=shared|handoff|reuseport|proxy] "
         "[balance=round_robin|least_conn|ip_hash|random] [worker_listen=unix:[FOLDER]|ADDRESS:PORT+]",
         "An address this server is reached at; 8000-8010 are eleven. Several servers may share one; the "
-        "first, or the one that says default_server, answers names that no server has.")),
+        "first, or the one that says default_server, answers names that no server has. strategy= says how "
+        "workers share the socket, balance= who of them is next, worker_listen= where fronts reach them; "
+        "what "
+        "is not said here is as accept_strategy, accept_balance and worker_listen say, whose help explains "
+        "the "
+        "words. reuseport is strategy=reuseport.")),
     repeatable(statement<take_server_name>(
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
         "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "

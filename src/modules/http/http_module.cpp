@@ -129,10 +129,8 @@ constexpr Directive directives[] = {
         "An address this server is reached at; 8000-8010 are eleven. Several servers may share one; the "
         "first, or the one that says default_server, answers names that no server has. strategy= says how "
         "workers share the socket, balance= who of them is next, worker_listen= where fronts reach them; "
-        "what "
-        "is not said here is as accept_strategy, accept_balance and worker_listen say, whose help explains "
-        "the "
-        "words. reuseport is strategy=reuseport.")),
+        "what is not said here is as accept_strategy, accept_balance and worker_listen say, whose help "
+        "explains the words. reuseport is strategy=reuseport.")),
     repeatable(statement<take_server_name>(
         "server_name", in_server, {1, kAnyNumber}, "NAME…",
         "The names this server answers to: exact ones, *.example.com, www.example.*, .example.com, regular "

@@ -81,6 +81,11 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
 }
 
 Connection* ConnectionPool::connect(const Address& to, const Address& from, bool transparent) {
+    // Who is connected to would see it come and go.
+    if (used_ >= limit_ && idle_count_ == 0) {
+        errno = ENOBUFS;
+        return nullptr;
+    }
     FileDescriptor fd(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return nullptr;
     const int on = 1;

@@ -25,23 +25,37 @@ constexpr Duration kLingerRead{5'000};
 constexpr Duration kDrainRest{1'000};
 
 // Of this thread's loop.
-std::vector<Pipe>& spare_pipes() {
-    static thread_local std::vector<Pipe> pipes;
-    return pipes;
+struct Pipes {
+    std::vector<Pipe> spare;
+    std::size_t lent = 0;
+    std::size_t most = ~std::size_t{0};  // lent and spare ones
+};
+
+Pipes& pipes() {
+    static thread_local Pipes all;
+    return all;
 }
 
-Pipe borrow_pipe() {
-    std::vector<Pipe>& spare = spare_pipes();
-    if (!spare.empty()) {
-        Pipe pipe = std::move(spare.back());
-        spare.pop_back();
-        return pipe;
-    }
+Pipe make_lent_pipe() {
     Result<Pipe> made = make_pipe(true);
     if (!made) return {};
     // Where the limit of pipe memory is reached (pipe-user-pages-soft) it stays smaller.
     ::fcntl(made->write.get(), F_SETPIPE_SZ, static_cast<int>(Relay::kPipe));
     return *std::move(made);
+}
+
+// None when there are enough, or the system has none: then bytes are copied.
+Pipe borrow_pipe() {
+    Pipes& all = pipes();
+    Pipe pipe;
+    if (!all.spare.empty()) {
+        pipe = std::move(all.spare.back());
+        all.spare.pop_back();
+    } else if (all.lent < all.most) {
+        pipe = make_lent_pipe();
+    }
+    if (pipe.read) ++all.lent;
+    return pipe;
 }
 
 bool can_splice(const Connection& from, const Connection& to) noexcept {
@@ -50,6 +64,12 @@ bool can_splice(const Connection& from, const Connection& to) noexcept {
 }
 
 }  // namespace
+
+void Relay::limit_pipes(std::size_t most) noexcept {
+    Pipes& all = pipes();
+    all.most = most;
+    while (!all.spare.empty() && all.lent + all.spare.size() > most) all.spare.pop_back();
+}
 
 void Relay::start(Connection& client, Connection& server, RelayOptions options) {
     auto* relay = new Relay(client, server, std::move(options));
@@ -182,11 +202,15 @@ Relay::Step Relay::finish(Flow& flow) {
 void Relay::touch() {
     if (ending_) return;
     up_.from->deadline(down_.done ? std::min(client_rest_, idle_) : idle_);
+    // It has its answer, to the end: where connections are short, others need its place more.
+    if (down_.done && down_.at_end && !hurried_) up_.from->idle(true);
 }
 
 // It lasts as long as what it carries, but waits for nobody who has nothing to say.
 void Relay::hurry() {
     client_rest_ = std::min(client_rest_, kDrainRest);
+    hurried_ = true;
+    up_.from->idle(false);  // it ends by itself, and is not one of those that a drain closes
     if (down_.done) touch();
 }
 
@@ -196,6 +220,7 @@ void Relay::take_pipe(Flow& flow) {
 }
 
 Pipe Relay::give_pipe(Flow& flow) noexcept {
+    if (flow.pipe.read) --pipes().lent;
     if (flow.pipe.read && counters_ != nullptr) uncount(counters_->descriptors, kPipeDescriptors);
     return std::exchange(flow.pipe, Pipe());
 }
@@ -203,7 +228,9 @@ Pipe Relay::give_pipe(Flow& flow) noexcept {
 void Relay::return_pipe(Flow& flow) noexcept {
     if (!flow.pipe.read) return;
     Pipe pipe = give_pipe(flow);
-    if (spare_pipes().size() < kSparePipes) spare_pipes().push_back(std::move(pipe));
+    Pipes& all = pipes();
+    const std::size_t most = std::min(kSparePipes, all.most - std::min(all.most, all.lent));
+    if (all.spare.size() < most) all.spare.push_back(std::move(pipe));
 }
 
 // on_gone() follows for both.

@@ -21,7 +21,8 @@ struct RelayOptions {
     // Closed after so long without a byte in either direction.
     Duration idle{60'000};
     // The same, once the server has sent its end and only the client could still have something to say; when
-    // the worker drains (Session::on_drain) at most a second.
+    // the worker drains (Session::on_drain) at most a second. Meanwhile the connection is idle: when the pool
+    // is short it goes.
     Duration client_rest{5'000};
     // Bytes that came from the client already and go to the server before all others.
     std::string to_server;
@@ -44,6 +45,8 @@ class Relay {
     static constexpr std::size_t kPipe = 256 * 1024;
 
     static void start(Connection& client, Connection& server, RelayOptions options);
+    // So many pipes there are at most for all relays of this thread, from now on; the others copy.
+    static void limit_pipes(std::size_t most) noexcept;
 
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
@@ -57,6 +60,7 @@ class Relay {
         void on_writable() override { relay_.pump(relay_.from(!client_)); }
         void on_deadline() override { relay_.end(RelayEnd::timed_out); }
         void on_drain() override { relay_.hurry(); }
+        void on_evict() override { relay_.end(RelayEnd::closed); }
         void dispose() noexcept override { relay_.on_gone(client_); }
 
      private:
@@ -104,6 +108,7 @@ class Relay {
     Duration client_rest_;
     Callback<RelayEnd> ended_;
     RelayEnd end_ = RelayEnd::closed;
+    bool hurried_ = false;
     bool ending_ = false;
     bool client_gone_ = false;
     bool server_gone_ = false;

@@ -293,6 +293,16 @@ TEST_P(ConnectionsTest, WhenShortTheLongestIdleIsEvicted) {
     EXPECT_TRUE(pool_.full());
 }
 
+TEST_P(ConnectionsTest, AFullPoolConnectsToNobody) {
+    tcp_pair(pool_).first->close();
+    turn();
+    std::vector<Peer> peers;
+    while (!pool_.full()) peers.push_back(std::move(local_pair(pool_).second));
+    EXPECT_EQ(pool_.connect(listener_->address()), nullptr);
+    EXPECT_EQ(errno, ENOBUFS);
+    EXPECT_FALSE(listener_->somebody_waits());
+}
+
 TEST_P(ConnectionsTest, AProtectedOneWaitsToo) {
     ListenerCounters counters{};
     tcp_pair(pool_).first->close();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <random>
 
+#include "event/accept/front_capacity.hpp"
 #include "tests/unit/event/connection_fixture.hpp"
 
 namespace berth {
@@ -133,6 +134,39 @@ TEST_P(RelayTest, AResetIsPassedOnAsOne) {
     EXPECT_EQ(how_, RelayEnd::reset);
     EXPECT_TRUE(ends(link.server));
     EXPECT_EQ(link.server.error(), ECONNRESET);
+}
+
+TEST_P(RelayTest, WithoutPipesBytesAreCopied) {
+    Relay::limit_pipes(0);
+    std::mt19937 random(7);
+    const std::size_t before = free_descriptors();
+    Link link = this->link(true);
+    const std::string bytes = random_bytes(3 * Relay::kPipe, random);
+    EXPECT_EQ(transfer(link.server, link.client, bytes, random), bytes);
+    // A listener, and both ends of two connections.
+    EXPECT_EQ(before - free_descriptors(), 5U);
+    Relay::limit_pipes(~std::size_t{0});
+    link.client.hang_up();
+    link.server.hang_up();
+    EXPECT_TRUE(over());
+}
+
+TEST_P(RelayTest, AClientThatHasItsAnswerMakesRoomForOthers) {
+    Link link = this->link(true);
+    EXPECT_EQ(pool_.idle(), 0U);
+    ASSERT_EQ(::send(link.server.fd(), "answer", 6, MSG_NOSIGNAL), 6);
+    link.server.hang_up();
+    ASSERT_TRUE(run_until([&] { return pool_.idle() == 1; }));
+    std::vector<std::pair<Connection*, Peer>> others;
+    while (pool_.idle() == 1) {
+        others.push_back(local_pair(pool_));
+        ASSERT_NE(others.back().first, nullptr);
+    }
+    EXPECT_TRUE(over());
+    EXPECT_EQ(hear(link.client, 6), "answer");
+    EXPECT_TRUE(ends(link.client));
+    EXPECT_EQ(link.client.error(), 0);
+    for (auto& [connection, peer] : others) connection->close();
 }
 
 TEST_P(RelayTest, ASlowReaderHoldsTheSenderBack) {

@@ -93,26 +93,31 @@ constexpr Directive directives[] = {
         "accept_balance", in_events, kAcceptBalanceNames,
         "Who gets the next connection, with the strategies handoff and proxy, where `listen` does not say "
         "balance=. round_robin: the worker that has waited longest. least_conn: the one with the fewest open "
-        "connections. ip_hash: a client's IP address always has the same worker, while that is there. "
-        "random: "
-        "anyone."),
+        "connections. ip_hash: a client's IP address always has the same worker, while that is there and "
+        "takes connections: one that has had no room for half a second is passed over until it has some. "
+        "random: anyone."),
     rows::duration<&C::accept_hold>(
         "accept_hold", in_events,
         "With the strategies handoff and proxy: how long connections are kept waiting while no worker is "
         "there, because all have died and start again. The time begins with handoff when the last worker has "
-        "gone, with proxy for each connection when it is accepted. After that they are accepted, closed and "
-        "counted (dropped)."),
+        "gone, with proxy for each connection when it finds nobody. After that they are accepted, closed and "
+        "counted (dropped). For workers that are there and have no room, connections wait as long as it "
+        "takes."),
     rows::number<&C::handoff_window>(
         "handoff_window", in_events,
         "With the strategies handoff and proxy: how many connections a worker may have been given that it "
         "has not yet "
-        "taken. A worker that is stuck holds no more than these. With more than 1, a busy server needs fewer "
-        "wake-ups for the same connections.",
+        "taken, that is, accepted. A worker that is stuck holds no more than these; when all have that many, "
+        "the others wait in the master or the front (handoff_queue) and go to whoever has room first. With "
+        "more than 1, a busy server needs fewer wake-ups for the same connections. With proxy it does not "
+        "hold for worker_processes 1, where nobody else could take them, and not while the binary is being "
+        "upgraded and both serve.",
         {1, kMostHandoffWindow}),
     rows::number<&C::handoff_queue>(
         "handoff_queue", in_events,
-        "With the strategy handoff: how many connections of a listening socket the master accepts beyond "
-        "what workers have room for. The rest waits in the kernel (backlog of `listen`).",
+        "With the strategies handoff and proxy: how many connections of a listening socket the master, or "
+        "each front, accepts beyond what workers have room for. The rest waits in the kernel (backlog of "
+        "`listen`). A front may have accepted a few more before it notices.",
         {0, 2048}),
     rows::number<&C::handoff_listens>(
         "handoff_listens", in_events,
@@ -137,15 +142,18 @@ constexpr Directive directives[] = {
         "With the strategy proxy: how many processes accept the clients' connections and relay them to the "
         "workers. One is enough until it uses a whole processor. A front that dies takes its connections "
         "with it, "
-        "so more of them lose less at once.",
+        "so more of them lose less at once. Each knows only its own connections: with several, least_conn "
+        "chooses the worker with the fewest of that front.",
         {1, kMostFronts}),
-    rows::number<&C::front_connections>("front_connections", in_events,
-                                        "With the strategy proxy: how many clients each front process may "
-                                        "have; others wait to be accepted. As "
-                                        "many as all workers have worker_connections, unless set. A client "
-                                        "takes two descriptors in the front and "
-                                        "one in the worker (with shared or handoff: one in the worker).",
-                                        {1, 1'000'000'000}),
+    rows::number<&C::front_connections>(
+        "front_connections", in_events,
+        "With the strategy proxy: how many clients each front process may have; others wait to be accepted. "
+        "As many as all workers have worker_connections, unless set; fewer, with a warning at the start, "
+        "where the limit of open files (worker_rlimit_nofile) does not allow that many. A client takes two "
+        "descriptors in the front and one in the worker (with shared or handoff: one in the worker). When "
+        "they run short, clients that have their answer and are only waited for to close are closed; a "
+        "front cannot tell which of the others are idle, and closes none of those.",
+        {1, 1'000'000'000}),
     rows::duration<&C::front_idle_timeout>("front_idle_timeout", in_events,
                                            "With the strategy proxy: a relayed connection on which nothing "
                                            "moves for so long, in either direction, is "

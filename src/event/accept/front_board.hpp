@@ -27,7 +27,19 @@ struct FrontBoard {
         // that still come.
         std::atomic<std::uint32_t> offered;
         std::atomic<std::uint32_t> taken;
+        // Fronts, a bit for each slot of theirs, that want to be woken when the next one is taken
+        // (FrontWakers).
+        std::atomic<std::uint64_t> asking;
 
+        // Counts one more, unless `most` wait already; also of several fronts never more.
+        bool offer(std::uint32_t most) noexcept {
+            std::uint32_t before = offered.load();
+            do {
+                const auto waiting = static_cast<std::int32_t>(before - taken.load());
+                if (waiting >= 0 && static_cast<std::uint32_t>(waiting) >= most) return false;
+            } while (!offered.compare_exchange_weak(before, before + 1));
+            return true;
+        }
         bool served() const noexcept { return worker.load() != 0; }
         // What is between the two; less than none when more was taken than is known to have been offered.
         std::int32_t difference() const noexcept {
@@ -64,7 +76,8 @@ struct FrontBoard {
     std::atomic<std::uint32_t> slots;  // places that were ever served: the first ones
     Secret secrets[kSecrets];
     // While two binaries serve side by side, the workers of each hear the fronts of both: new generations go
-    // on with the newest secret. The master sets it; inherit_secret() does, too.
+    // on with the newest secret, and what is waiting() cannot be counted exactly. The master sets it;
+    // inherit_secret() does, too.
     std::atomic<bool> keeps_secret;
 
     // --- the master

@@ -10,9 +10,9 @@ namespace berth {
 
 // In a front: accepts on the public socket, chooses a worker by the entry's balance, connects to that
 // worker's own address and relays. Workers that have died or leave are not chosen, from the moment on in
-// which the master knows; nor those that have handoff_window connections waiting, while another has fewer. A
-// connection goes to another worker as long as none of the client's bytes went to the first. While no worker
-// takes it, it waits, at most accept_hold; then it is closed and counted (dropped).
+// which the master knows; nor those that have handoff_window connections waiting. A connection goes to
+// another worker as long as none of the client's bytes went to the first. While all have that many waiting,
+// it waits, too; while there is no worker, at most accept_hold: then it is closed and counted (dropped).
 std::unique_ptr<AcceptStrategy> make_front_strategy(Worker& front, const Listening::Entry& entry,
                                                     ListenerSet::Item& item);
 

@@ -1,20 +1,13 @@
-// A front's listening socket: choosing a worker for each connection, and the way there.
-#include <algorithm>
+// A client's way from a front's listening socket to a worker.
 #include <array>
 #include <cerrno>
-#include <deque>
-#include <optional>
 #include <utility>
 #include <vector>
 
-#include "event/accept/balance.hpp"
+#include "event/accept/front_port.hpp"
 #include "event/accept/proxy.hpp"
-#include "event/connection.hpp"
 #include "event/connection_pool.hpp"
-#include "event/events_module.hpp"
-#include "event/process/worker.hpp"
 #include "event/proxy_protocol.hpp"
-#include "event/relay.hpp"
 
 namespace berth {
 
@@ -27,81 +20,15 @@ constexpr Duration kConnect{1000};
 // Between a worker's death as seen by its connections, and as known to the master: at most.
 constexpr Duration kDoubt{500};
 constexpr Duration kTryAgain{20};
-constexpr Duration kEver = std::chrono::years(10);
 constexpr std::size_t kFirstPiece = 16 * 1024;
 
+// There is nothing left to make a connection with: it is not the worker's doing.
+bool is_shortage(int error_number) noexcept {
+    return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
+           error_number == ENOMEM;
+}
+
 class FrontSession;
-
-// What a front knows of one listening socket and of the workers behind it. Kept as long as the front.
-class FrontPort final : public Buried {
- public:
-    struct Slot {
-        Address address;
-        ListenerCounters& counters;
-        std::uint64_t open = 0;  // relayed to it by this front
-        bool absent = false;     // nobody listens there: a slot that only other configurations have
-        bool failing = false;    // the last attempt failed, and the log says so
-
-        void linked() noexcept {
-            ++open;
-            count(counters.descriptors);
-        }
-        void unlinked() noexcept {
-            --open;
-            uncount(counters.descriptors);
-        }
-        static void on_ended(void* self, RelayEnd) { static_cast<Slot*>(self)->unlinked(); }
-    };
-
-    FrontPort(Worker& front, const Listening::Entry& entry, Listener& listener, ListenerCounters& counters)
-        : front_(front),
-          entry_(entry),
-          listener_(listener),
-          counters_(counters),
-          balancer_(entry.balance),
-          retry_(Callback<>::to<&FrontPort::on_retry>(*this)) {}
-
-    Worker& front() noexcept { return front_; }
-    FrontBoard& board() noexcept { return front_.scoreboard().fronts(); }
-    ListenerCounters& counters() noexcept { return counters_; }
-    const EventsConf& conf() const { return front_.cycle().conf<EventsConf>(); }
-    Duration idle_time() const {
-        const Duration time = *conf().front_idle_timeout;
-        return time == Duration::zero() ? kEver : time;
-    }
-    Slot& slot(unsigned number) noexcept { return slots_[number]; }
-    bool over_tcp() const noexcept { return !slots_.empty() && !slots_.front().address.is_unix(); }
-    Address local_of(Connection& client) const {
-        const Address& served = listener_.address();
-        return served.is_unix() || !served.is_wildcard() ? served : client.local();
-    }
-
-    // A slot whose worker may be given this client's connection, none of `but`; it is the last one for the
-    // next choice. Nothing when there is none.
-    std::optional<unsigned> choose(const Address& client, const std::vector<unsigned>& but);
-    void hold(FrontSession& session);
-    // It could not be connected to. True when it is there, but takes no more.
-    bool failed(unsigned slot, int error_number);
-
-    unsigned unplaced = 0;  // accepted, but not yet on the way to a worker
-
- private:
-    void on_retry();
-    void learn_slots();
-
-    Worker& front_;
-    const Listening::Entry& entry_;
-    Listener& listener_;
-    ListenerCounters& counters_;
-    Balancer balancer_;
-    std::deque<Slot> slots_;
-    std::vector<unsigned> order_;  // of slots: who was given a connection longest ago comes first
-    std::vector<Balancer::Candidate> candidates_;
-    std::vector<FrontSession*> held_;
-    Timer retry_;
-
-    friend class FrontSession;
-};
 
 // The session of the connection to a worker until the relay begins.
 class FrontLink final : public Session {
@@ -120,7 +47,8 @@ class FrontLink final : public Session {
 // The session of a client's connection until the relay begins.
 class FrontSession final : public Session {
  public:
-    explicit FrontSession(FrontPort& port) noexcept : port_(port) {
+    explicit FrontSession(FrontPort& port) noexcept
+        : port_(port), waiter_(Callback<>::to<&FrontSession::try_again>(*this)) {
         ++port_.unplaced;
         reserve(true);
     }
@@ -130,11 +58,7 @@ class FrontSession final : public Session {
     void on_readable() override;
     void on_deadline() override;
     void on_drain() override {
-        if (state_ == State::first_words) place();
-    }
-    void try_again() {
-        tried_.clear();
-        place();
+        if (state_ == State::first_words) arrived();
     }
 
     void on_connected(int error_number);
@@ -144,11 +68,16 @@ class FrontSession final : public Session {
  private:
     // first_words: nothing is known of it. connecting: to a worker, over TCP. silent: the worker has the
     // header, the client has said nothing. doubting: the worker has ended it; is it dead? held: there is no
-    // worker.
-    enum class State : std::uint8_t { first_words, connecting, silent, doubting, held };
+    // worker, and not for ever. queued: there are, but none has room, or there is no descriptor.
+    enum class State : std::uint8_t { first_words, connecting, silent, doubting, held, queued };
+    // What came of offering it to a worker.
+    enum class Offer : std::uint8_t { made, no_room, refused, no_descriptor };
 
+    void arrived();
+    void try_again();
     void place();
-    bool offer(unsigned slot);
+    Offer offer(unsigned slot);
+    Connection* connect(unsigned slot);
     void refused() noexcept;
     void established();
     void client_speaks();
@@ -159,11 +88,12 @@ class FrontSession final : public Session {
     void drop_link() noexcept;
     void placed(bool yes) noexcept;
     void reserve(bool yes) noexcept;
-    void hold();
+    void hold(State how);
     void give_up();
     void decide();
 
     FrontPort& port_;
+    FrontWaiter waiter_;
     FrontLink* link_ = nullptr;
     State state_ = State::first_words;
     bool placed_ = false;
@@ -176,70 +106,11 @@ class FrontSession final : public Session {
     std::vector<unsigned> tried_;
 };
 
-// --- choosing
-
-void FrontPort::learn_slots() {
-    while (slots_.size() < board().slots.load()) {
-        const auto number = static_cast<unsigned>(slots_.size());
-        slots_.push_back({entry_.private_address(number), counters_});
-        order_.insert(order_.begin(), number);
-    }
-}
-
-std::optional<unsigned> FrontPort::choose(const Address& client, const std::vector<unsigned>& but) {
-    learn_slots();
-    const auto may_be = [&](unsigned slot) {
-        return board().places[slot].served() && !slots_[slot].absent &&
-               std::ranges::find(but, slot) == but.end();
-    };
-    // A worker that is stuck has the window's number of connections, while any other has fewer.
-    std::uint32_t fewest = ~std::uint32_t{0};
-    for (const unsigned slot : order_) {
-        if (may_be(slot)) fewest = std::min(fewest, board().places[slot].waiting());
-    }
-    const std::uint32_t most = std::max(fewest, *conf().handoff_window - 1);
-    candidates_.clear();
-    for (const unsigned slot : order_) {
-        if (may_be(slot) && board().places[slot].waiting() <= most)
-            candidates_.push_back({slot, slots_[slot].open});
-    }
-    if (candidates_.empty()) {
-        for (Slot& slot : slots_) slot.absent = false;  // perhaps by now it is there
-        return std::nullopt;
-    }
-    const auto chosen = static_cast<unsigned>(candidates_[balancer_.choose(candidates_, client)].slot);
-    const auto at = std::ranges::find(order_, chosen);
-    std::rotate(at, at + 1, order_.end());
-    return chosen;
-}
-
-bool FrontPort::failed(unsigned slot, int error_number) {
-    // As a full backlog says: of a unix socket by EAGAIN, of a TCP one by silence.
-    const bool full = error_number == EAGAIN || error_number == ETIMEDOUT;
-    if (error_number == EAGAIN) return full;
-    slots_[slot].absent = error_number == ENOENT || error_number == ECONNREFUSED;
-    if (std::exchange(slots_[slot].failing, true)) return full;
-    front_.log().error("{}", system_error("connect", slots_[slot].address.to_text(), error_number).message);
-    return full;
-}
-
-void FrontPort::hold(FrontSession& session) {
-    if (std::ranges::find(held_, &session) == held_.end()) held_.push_back(&session);
-    if (!retry_.armed()) retry_.start(front_.loop(), kTryAgain);
-}
-
-void FrontPort::on_retry() {
-    const std::vector<FrontSession*> now = std::exchange(held_, {});
-    for (FrontSession* session : now) {
-        if (!session->connection().closed()) session->try_again();
-    }
-}
-
 // --- a client's connection
 
 FrontSession::~FrontSession() {
     placed(true);
-    std::erase(port_.held_, this);
+    port_.release(waiter_);
     if (state_ == State::connecting && link_ != nullptr) --port_.board().places[slot_].offered;
     drop_link();
     reserve(false);
@@ -260,52 +131,70 @@ void FrontSession::placed(bool yes) noexcept {
 
 void FrontSession::on_readable() {
     if (state_ == State::first_words)
-        place();
+        arrived();
     else if (state_ == State::silent)
         client_speaks();
 }
 
 void FrontSession::on_deadline() {
     switch (state_) {
-        case State::first_words: return place();
+        case State::first_words: return arrived();
         case State::connecting: return not_connected(ETIMEDOUT);
         case State::silent: return connection().close();
         case State::doubting: return decide();
         case State::held: return give_up();
+        case State::queued: break;  // has no deadline
     }
+}
+
+// Who came before and waits goes first.
+void FrontSession::arrived() { port_.somebody_waits() ? hold(State::queued) : place(); }
+
+void FrontSession::try_again() {
+    if (connection().closed()) return port_.release(waiter_);
+    tried_.clear();
+    place();
 }
 
 void FrontSession::place() {
     for (;;) {
-        const std::optional<unsigned> slot = port_.choose(connection().peer(), tried_);
-        if (!slot) return hold();
-        if (offer(*slot)) return;
-        tried_.push_back(*slot);
+        const FrontPort::Choice choice = port_.choose(connection().peer(), tried_);
+        if (!choice.slot) return hold(choice.somebody ? State::queued : State::held);
+        const Offer offered = offer(*choice.slot);
+        if (offered == Offer::made) return;
+        if (offered == Offer::no_descriptor) return hold(State::queued);
+        if (offered == Offer::refused) tried_.push_back(*choice.slot);
     }
 }
 
-// False when the worker cannot take it: gone, or its backlog full (EAGAIN of a unix socket).
-bool FrontSession::offer(unsigned slot) {
-    FrontBoard::Place& place = port_.board().places[slot];
-    ++place.offered;
-    worker_ = place.worker.load();
-    Connection* server =
-        worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
+FrontSession::Offer FrontSession::offer(unsigned slot) {
+    // Another front may have been faster.
+    if (!port_.offer(slot)) return Offer::no_room;
+    Connection* server = connect(slot);
     if (server == nullptr) {
-        --place.offered;
-        if (worker_ != 0 && port_.failed(slot, errno)) refused();
-        return false;
+        --port_.board().places[slot].offered;
+        if (worker_ == 0) return Offer::refused;
+        if (is_shortage(errno)) return port_.short_of_descriptors(errno), Offer::no_descriptor;
+        if (port_.failed(slot, errno)) refused();
+        return Offer::refused;
     }
+    port_.release(waiter_);
     reserve(false);
     slot_ = slot;
     port_.slot(slot).linked();
     auto link = std::make_unique<FrontLink>(*this);
     link_ = link.get();
     server->set_session(std::move(link));
-    if (server->maybe_writable()) return established(), true;
+    if (server->maybe_writable()) return established(), Offer::made;
     state_ = State::connecting;
     connection().deadline(kConnect);
-    return true;
+    return Offer::made;
+}
+
+// Null when it cannot take it: it is gone, its backlog is full (EAGAIN of a unix socket), or we cannot.
+Connection* FrontSession::connect(unsigned slot) {
+    worker_ = port_.board().places[slot].worker.load();
+    return worker_ == 0 ? nullptr : port_.front().connections().connect(port_.slot(slot).address);
 }
 
 // Once for each connection, however often it is tried.
@@ -438,13 +327,18 @@ void FrontSession::decide() {
     connection().close();
 }
 
-void FrontSession::hold() {
-    if (state_ != State::held) connection().deadline(*port_.conf().accept_hold);
-    state_ = State::held;
-    port_.hold(*this);
+void FrontSession::hold(State how) {
+    if (how == State::queued) {
+        connection().no_deadline();
+    } else if (state_ != State::held) {
+        connection().deadline(*port_.conf().accept_hold);
+    }
+    state_ = how;
+    port_.hold(waiter_, !tried_.empty());
 }
 
 void FrontSession::give_up() {
+    port_.release(waiter_);
     count(port_.counters().dropped);
     port_.front().log().at(LogLevel::error, &connection(),
                            "no worker took the connection within accept_hold");
@@ -472,12 +366,23 @@ class FrontStrategy final : public AcceptStrategy {
           acceptor_(make_shared_strategy(front, *item.listener, item.listener->fd(),
                                          front.row().listener(item.index), Waking::one)) {
         item.listener->open_session(&open, &port_);
+        port_.accepts_with(acceptor_.get());
     }
+    ~FrontStrategy() override { port_.accepts_with(nullptr); }
 
     void arm() override { acceptor_->arm(); }
-    void pause() noexcept override { acceptor_->pause(); }
-    void resume() noexcept override { acceptor_->resume(); }
-    void nudge() override { acceptor_->nudge(); }
+    void pause() noexcept override {
+        port_.accepts_with(nullptr);
+        acceptor_->pause();
+    }
+    void resume() noexcept override {
+        port_.accepts_with(acceptor_.get());
+        acceptor_->resume();
+    }
+    // While too many wait, the others do so in the backlog.
+    void nudge() override {
+        if (!port_.overfull()) acceptor_->nudge();
+    }
     bool expects() const override { return port_.unplaced > 0; }
 
  private:

@@ -29,6 +29,7 @@ class FrontHeaderSession final : public ProxyHeaderReader {
           counters_(counters),
           place_(place) {
         ++place_.taken;
+        worker.scoreboard().front_wakers().taken(place_);
     }
 
  private:

@@ -160,10 +160,12 @@ Result<Scoreboard> Scoreboard::create() {
     return Scoreboard(board);
 }
 
-Scoreboard::Scoreboard(Scoreboard&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
+Scoreboard::Scoreboard(Scoreboard&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)), front_wakers_(std::move(other.front_wakers_)) {}
 
 Scoreboard& Scoreboard::operator=(Scoreboard&& other) noexcept {
     std::swap(memory_, other.memory_);
+    std::swap(front_wakers_, other.front_wakers_);
     return *this;
 }
 

@@ -10,6 +10,7 @@
 #include "core/metrics/histogram.hpp"
 #include "core/result.hpp"
 #include "event/accept/front_board.hpp"
+#include "event/accept/front_wake.hpp"
 #include "event/accept/handoff_state.hpp"
 #include "event/accept/lease.hpp"
 
@@ -187,6 +188,7 @@ class Scoreboard {
 
     // Of strategy=proxy.
     FrontBoard& fronts() noexcept { return memory_->fronts; }
+    FrontWakers& front_wakers() noexcept { return front_wakers_; }
 
     // Of the whole server, for the master to count: processes that died unasked, and those started in their
     // place.
@@ -230,6 +232,7 @@ class Scoreboard {
     explicit Scoreboard(Memory* memory) noexcept : memory_(memory) {}
 
     Memory* memory_;
+    FrontWakers front_wakers_;
 };
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 
 #include "core/module.hpp"
 #include "event/accept/accept_strategy.hpp"
+#include "event/accept/front_wake.hpp"
 #include "event/accept/handoff_receiver.hpp"
 #include "event/accept/lent_sockets.hpp"
 #include "event/accept/turn.hpp"
@@ -12,6 +13,7 @@
 #include "event/listening.hpp"
 #include "event/process/listener_set.hpp"
 #include "event/process/process_conf.hpp"
+#include "event/relay.hpp"
 
 namespace berth {
 
@@ -22,14 +24,17 @@ constexpr Duration kTick{1000};
 constexpr Duration kExpected{1000};
 constexpr Duration kLook{5};
 
-// A front has connections to clients and as many to workers.
-std::size_t most_connections(const Cycle& cycle, ProcessRole role) {
+// Clients of a front, as they are configured.
+std::size_t wanted_clients(const Cycle& cycle) {
     const auto& events = cycle.conf<EventsConf>();
-    if (role != ProcessRole::front) return *events.worker_connections;
-    const std::size_t clients = events.front_connections.is_set()
-                                    ? *events.front_connections
-                                    : *events.worker_connections * worker_count(cycle.conf<ProcessConf>());
-    return 2 * clients;
+    return events.front_connections.is_set()
+               ? *events.front_connections
+               : *events.worker_connections * worker_count(cycle.conf<ProcessConf>());
+}
+
+FrontCapacity capacity(const Cycle& cycle, ProcessRole role) {
+    if (role != ProcessRole::front) return {};
+    return FrontCapacity::of(wanted_clients(cycle), free_descriptors());
 }
 
 // Where it accepts; null when there is none for its slot.
@@ -52,7 +57,10 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
       row_(row),
       listeners_(listeners),
       handoff_(std::make_unique<HandoffReceiver>(*this)),
-      connections_(loop, most_connections(cycle, identity.role), &cycle.log()),
+      capacity_(capacity(cycle, identity.role)),
+      // A front has connections to clients and as many to workers.
+      connections_(loop, is_front() ? 2 * capacity_.clients : *cycle.conf<EventsConf>().worker_connections,
+                   &cycle.log()),
       lent_(std::make_unique<LentSockets>(*this, listeners)),
       leave_(Callback<>::to<&Worker::leave>(*this)),
       idle_drain_(Callback<>::to<&Worker::end_idle_drain>(*this)),
@@ -60,6 +68,7 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
       tick_(Callback<>::to<&Worker::tick>(*this)) {
     const auto& debugged = *cycle.conf<EventsConf>().debug_connection;
     if (!debugged.empty()) connections_.debug(debugged);
+    if (is_front()) limit_front();
     thread_pools_.try_emplace("default", std::make_unique<ThreadPool>());
     for (const ThreadPoolConf& pool : *cycle.conf<ProcessConf>().thread_pools) {
         thread_pools_.insert_or_assign(pool.name, std::make_unique<ThreadPool>(pool.threads, pool.queue));
@@ -72,6 +81,16 @@ Worker::~Worker() {
             if (module->stop_worker != nullptr) module->stop_worker(*this);
         }
     }
+}
+
+void Worker::limit_front() {
+    Relay::limit_pipes(capacity_.pipes);
+    const std::size_t wanted = wanted_clients(cycle_);
+    if (capacity_.clients >= wanted || slot() > 0) return;
+    log().warn(
+        "{} clients of a front (front_connections) are more than the limit of open files allows: it has room "
+        "for {}, others wait to be accepted; worker_rlimit_nofile raises it",
+        wanted, capacity_.clients);
 }
 
 ThreadPool* Worker::thread_pool(std::string_view name) noexcept {
@@ -140,6 +159,14 @@ AcceptTurn& Worker::accept_turn() {
                                                     connections_, Callback<>::to<&Worker::offer_turn>(*this));
     }
     return *accept_turn_;
+}
+
+FrontWake& Worker::front_wake() {
+    if (front_wake_ == nullptr) {
+        front_wake_ = std::make_unique<FrontWake>(loop_, scoreboard_.fronts(), slot(),
+                                                  scoreboard_.front_wakers().of(slot()));
+    }
+    return *front_wake_;
 }
 
 void Worker::offer_turn() {

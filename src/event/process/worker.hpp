@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/cycle.hpp"
+#include "event/accept/front_capacity.hpp"
 #include "event/connection_pool.hpp"
 #include "event/loop.hpp"
 #include "event/process/channel.hpp"
@@ -19,6 +20,7 @@ namespace berth {
 
 class AcceptStrategy;
 class AcceptTurn;
+class FrontWake;
 class LentSockets;
 class HandoffReceiver;
 class ListenerSet;
@@ -91,6 +93,8 @@ class Worker {
     void accept_connections();
     // accept_mutex on: when this worker watches the shared listeners. Made when it is first asked for.
     AcceptTurn& accept_turn();
+    // In a front: how it learns that workers take what it brings. Made when it is first asked for.
+    FrontWake& front_wake();
     // Accepts what waits on the shared listeners, although the kernel woke somebody else for it.
     void nudge();
     // `told` is called when connections wait that this worker cannot take now; at most once until it tries
@@ -112,6 +116,7 @@ class Worker {
 
  private:
     void accept_by(std::unique_ptr<AcceptStrategy> acceptor);
+    void limit_front();
     void offer_turn();
     void stop_accepting();
     void leave();
@@ -129,6 +134,8 @@ class Worker {
     ListenerSet& listeners_;
     std::unique_ptr<HandoffReceiver> handoff_;  // has listeners that connections name
     std::vector<std::unique_ptr<Buried>> kept_;
+    std::unique_ptr<FrontWake> front_wake_;
+    const FrontCapacity capacity_;  // of a front
     ConnectionPool connections_;
     std::map<std::string, std::unique_ptr<ThreadPool>, std::less<>> thread_pools_;
     std::unique_ptr<AcceptTurn> accept_turn_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "event/accept/proxy.hpp"
 #include "event/process/process_conf.hpp"
 #include "event/process/worker_process.hpp"
 
@@ -92,6 +93,7 @@ Result<void> Workers::spawn(Generation& generation, unsigned slot, ProcessRole r
     } else if (auto bound = listeners_.provide(generation.cycle->conf<Listening>(), slot); !bound) {
         return bound;
     }
+    scoreboard_.front_wakers().provide(front_count(*generation.cycle));
     Result<Channel::Ends> ends = Channel::make_ends();
     if (!ends) return ends.error();
     WorkerIdentity identity{slot, ++last_id_, generation.number(), role};

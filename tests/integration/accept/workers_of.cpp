@@ -86,10 +86,16 @@ std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections) {
     return counts;
 }
 
-rlimit forbid_descriptors(pid_t pid) {
+rlimit forbid_descriptors(pid_t pid, rlim_t left) {
     const std::string folder = "/proc/" + std::to_string(pid) + "/fd/";
     rlim_t lowest = 0;
-    while (std::filesystem::is_symlink(folder + std::to_string(lowest))) ++lowest;
+    const auto open = [&](rlim_t fd) { return std::filesystem::is_symlink(folder + std::to_string(fd)); };
+    while (open(lowest)) ++lowest;
+    for (; left > 0; --left) {
+        do {
+            ++lowest;
+        } while (open(lowest));
+    }
     rlimit before{};
     EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, nullptr, &before), 0);
     const rlimit now{lowest, before.rlim_max};

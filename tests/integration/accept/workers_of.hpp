@@ -36,8 +36,9 @@ std::size_t accepted(std::uint16_t port);
 // How often each answered, on so many connections that were open at once.
 std::map<pid_t, unsigned> spread(std::uint16_t port, unsigned connections);
 
-// Lets the process, which is of this user, open no further descriptor; returns the limit it had.
-rlimit forbid_descriptors(pid_t pid);
+// Lets the process, which is of this user, open no further descriptor, or only as many as are `left`; returns
+// the limit it had.
+rlimit forbid_descriptors(pid_t pid, rlim_t left = 0);
 
 // Starts the new binary and ends the old one; false when something took too long.
 bool upgrade_wholly(Server& server);

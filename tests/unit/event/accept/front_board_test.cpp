@@ -79,6 +79,19 @@ TEST(FrontBoardTest, WaitingNeverFallsBelowNone) {
     EXPECT_EQ(place.waiting(), 1U);
 }
 
+TEST(FrontBoardTest, NoMoreAreOfferedThanMayWait) {
+    FrontBoard::Place place{};
+    EXPECT_TRUE(place.offer(2));
+    EXPECT_TRUE(place.offer(2));
+    EXPECT_FALSE(place.offer(2));
+    EXPECT_EQ(place.waiting(), 2U);
+    ++place.taken;
+    EXPECT_TRUE(place.offer(2));
+    EXPECT_FALSE(place.offer(2));
+    place.taken += 5;  // more than is known of
+    EXPECT_TRUE(place.offer(1));
+}
+
 TEST(FrontBoardTest, WhatIsNeverMadeUpIsToldFromWhatIsOnItsWay) {
     FrontBoard::Drift drift;
     EXPECT_EQ(drift.seen(4), 0);

@@ -110,7 +110,9 @@ TEST(ProxyUpgrade, ABackendMayAskForOne) {
             "Content-Length: 0\r\n\r\n");
     });
     Server server(config(backend));
-    const Response response = fetch(server.port(), "/");
+    Client client(server.port());
+    client.get("/");
+    const Response response = client.read_response();
     EXPECT_EQ(response.status, 426);
     EXPECT_EQ(response.header("Upgrade"), "TLS/1.3");
     EXPECT_EQ(response.header("Connection"), "upgrade");

@@ -48,7 +48,9 @@ ConnectionPool::~ConnectionPool() {
 }
 
 Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* listener) {
-    if (free() <= limit_ / kShortOf) evict(std::min(kEvictMost, idle_count_ / 8 + 1));
+    // What is reserved is as good as used.
+    if (free() <= limit_ / kShortOf + (listener != nullptr ? reserved_ : 0))
+        evict(std::min(kEvictMost, idle_count_ / 8 + 1));
     if (used_ >= limit_) {
         errno = ENOBUFS;
         return nullptr;

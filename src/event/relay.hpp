@@ -60,7 +60,10 @@ class Relay {
         void on_writable() override { relay_.pump(relay_.from(!client_)); }
         void on_deadline() override { relay_.end(RelayEnd::timed_out); }
         void on_drain() override { relay_.hurry(); }
-        void on_evict() override { relay_.end(RelayEnd::closed); }
+        // Of a client that says something still, unread bytes would have its answer cut off by a reset.
+        void on_evict() override {
+            if (!connection().maybe_readable()) relay_.end(RelayEnd::closed);
+        }
         void dispose() noexcept override { relay_.on_gone(client_); }
 
      private:

@@ -1,10 +1,12 @@
 // Dividing a front's descriptors.
 #include "event/accept/front_capacity.hpp"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
 
 namespace berth {
 
@@ -15,8 +17,6 @@ constexpr std::size_t kReserve = 8;
 constexpr std::size_t kClient = 2;
 constexpr std::size_t kPipe = 2;
 constexpr std::size_t kShareOfPipes = 8;  // an eighth of all, at least
-// The lowest free descriptor is always the next, so that those of a process that has just begun are below.
-constexpr rlim_t kLooked = 1024;
 
 }  // namespace
 
@@ -33,9 +33,9 @@ FrontCapacity FrontCapacity::of(std::size_t wanted, std::size_t descriptors) noe
 std::size_t free_descriptors() noexcept {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return ~std::size_t{0};
-    rlim_t open = 0;
-    const auto end = static_cast<int>(std::min(limit.rlim_cur, kLooked));
-    for (int fd = 0; fd < end; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    std::error_code none;
+    const auto open =
+        static_cast<rlim_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd", none), {}));
     return limit.rlim_cur - std::min(limit.rlim_cur, open);
 }
 

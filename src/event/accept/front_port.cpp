@@ -49,7 +49,7 @@ FrontPort::FrontPort(Worker& front, const Listening::Entry& entry, Listener& lis
       window_(window_of(front.cycle())),
       retry_(Callback<>::to<&FrontPort::on_retry>(*this)),
       look_(Callback<>::to<&FrontPort::on_retry>(*this)) {
-    front.front_wake().add(Callback<>::to<&FrontPort::post_retry>(*this));
+    front.front_wake().add(Callback<>::to<&FrontPort::look_again>(*this));
 }
 
 Duration FrontPort::idle_time() const {
@@ -73,12 +73,15 @@ void FrontPort::learn_slots() {
 }
 
 bool FrontPort::is_served(unsigned slot) noexcept {
-    return board().places[slot].served() && !slots_[slot].absent;
+    const std::uint64_t worker = board().places[slot].worker.load();
+    return worker != 0 && worker != slots_[slot].absent;
 }
 
-// Beside another binary, whose workers take what is counted here and bring what is not, a strict window would
-// hold connections back that nobody has: then those with the fewest have room.
+// A front that leaves brings the workers, which leave next, all that it has: they look into their sockets
+// once more. Beside another binary, whose workers take what is counted here and bring what is not, a strict
+// window would hold connections back that nobody has: then those with the fewest have room.
 std::uint32_t FrontPort::window() noexcept {
+    if (front_.draining()) return kNoWindow;
     if (!board().keeps_secret) return window_;
     if (by_address()) return kNoWindow;
     std::uint32_t fewest = kNoWindow - 1;
@@ -116,7 +119,7 @@ FrontPort::Choice FrontPort::choose(const Address& client, const std::vector<uns
     }
     somebody_ = choice.somebody;
     if (!choice.somebody && candidates_.empty()) {
-        for (Slot& slot : slots_) slot.absent = false;  // perhaps by now it is there
+        for (Slot& slot : slots_) slot.absent = 0;  // perhaps by now it is there
     }
     if (candidates_.empty()) return choice;
     const auto chosen = static_cast<unsigned>(candidates_[balancer_.choose(candidates_, client)].slot);
@@ -129,14 +132,16 @@ FrontPort::Choice FrontPort::choose(const Address& client, const std::vector<uns
 }
 
 bool FrontPort::offer(unsigned slot) noexcept {
-    return board().places[slot].offer(board().keeps_secret ? kNoWindow : window_);
+    const bool strict = !board().keeps_secret && !front_.draining();
+    return board().places[slot].offer(strict ? window_ : kNoWindow);
 }
 
 bool FrontPort::failed(unsigned slot, int error_number) {
     // As a full backlog says: of a unix socket by EAGAIN, of a TCP one by silence.
     const bool full = error_number == EAGAIN || error_number == ETIMEDOUT;
     if (error_number == EAGAIN) return full;
-    slots_[slot].absent = error_number == ENOENT || error_number == ECONNREFUSED;
+    const bool absent = error_number == ENOENT || error_number == ECONNREFUSED;
+    slots_[slot].absent = absent ? board().places[slot].worker.load() : 0;
     if (std::exchange(slots_[slot].failing, true)) return full;
     front_.log().error("{}", system_error("connect", slots_[slot].address.to_text(), error_number).message);
     return full;
@@ -148,7 +153,7 @@ void FrontPort::hold(FrontWaiter& waiter, bool first) {
     if (!std::exchange(waiter.waits, true)) {
         ++waiting_;
         first ? held_.push_front(waiter) : held_.push_back(waiter);
-        post_retry();  // at the end of the turn, in which room may come about
+        look_again();  // at the end of the turn, in which room may come about
     }
     regulate();
 }
@@ -158,6 +163,12 @@ void FrontPort::release(FrontWaiter& waiter) noexcept {
     waiter.hook.unlink();
     --waiting_;
     regulate();
+}
+
+void FrontPort::lost() {
+    count(counters_.dropped);
+    front_.log().error("a connection to {} was closed while it waited for a worker",
+                       listener_.address().to_text());
 }
 
 void FrontPort::short_of_descriptors(int error_number) {
@@ -176,15 +187,16 @@ void FrontPort::regulate() noexcept {
     if (waiting_ == 0) short_ = said_short_ = false;
     if (acceptor_ == nullptr) return;
     if (overfull()) {
-        paused_ = true;
         acceptor_->pause();
+        // The kernel may have woken this front alone: others look at what is left.
+        if (!std::exchange(paused_, true)) front_.pass_on();
     } else if (paused_ && waiting_ <= *conf().handoff_queue / 2) {
         paused_ = false;
         acceptor_->resume();
     }
 }
 
-void FrontPort::post_retry() noexcept {
+void FrontPort::look_again() noexcept {
     if (waiting_ > 0) front_.loop().post(retry_);
 }
 

@@ -40,12 +40,12 @@ class FrontPort final : public Buried {
     struct Slot {
         Address address;
         ListenerCounters& counters;
-        std::uint64_t open = 0;   // relayed to it by this front
-        bool absent = false;      // nobody listens there: a slot that only other configurations have
-        bool failing = false;     // the last attempt failed, and the log says so
-        std::uint32_t taken = 0;  // of the place, as it was when it was looked at last
-        TimePoint looked{};       // when that was
-        TimePoint moved{};        // when it had room last, or had taken another one
+        std::uint64_t open = 0;    // relayed to it by this front
+        std::uint64_t absent = 0;  // the worker that was not there: its slot is of other configurations
+        bool failing = false;      // the last attempt failed, and the log says so
+        std::uint32_t taken = 0;   // of the place, as it was when it was looked at last
+        TimePoint looked{};        // when that was
+        TimePoint moved{};         // when it had room last, or had taken another one
 
         void linked() noexcept;
         void unlinked() noexcept;
@@ -81,8 +81,12 @@ class FrontPort final : public Buried {
     // The client waits: its try_again() is called when there may be a worker for it. `first`: before the
     // others. One that waits already stays where it is.
     void hold(FrontWaiter& waiter, bool first);
+    // Those that wait are placed, if they can be: later in this turn.
+    void look_again() noexcept;
     // It waits no more.
     void release(FrontWaiter& waiter) noexcept;
+    // One that waits is closed: by its client, or because all are.
+    void lost();
     // There is none for a connection to a worker; who needs it is to be held.
     void short_of_descriptors(int error_number);
     // So many wait that nothing is accepted now.
@@ -100,7 +104,6 @@ class FrontPort final : public Buried {
     bool is_served(unsigned slot) noexcept;
     std::uint32_t window() noexcept;
     bool is_stuck(unsigned slot) noexcept;
-    void post_retry() noexcept;
     void on_retry();
     void place_waiting();
     void ask() noexcept;

@@ -27,11 +27,14 @@ void FrontWakers::wake(std::uint64_t fronts) const noexcept {
     }
 }
 
+// An old front and its successor watch the same waker. An edge is seen by both, as long as nobody reads: the
+// kernel would take the event back from who has not looked yet. Only epoll has edges of its own (epoll(7)).
 FrontWake::FrontWake(EventLoop& loop, FrontBoard& board, unsigned front, int waker)
     : board_(board),
       me_(std::uint64_t{1} << front % 64),
+      reads_(loop.poller().name() != "epoll"),
       watcher_(Callback<Readiness>::to<&FrontWake::on_ready>(*this), waker) {
-    if (waker >= 0) static_cast<void>(loop.watch(watcher_, Trigger::level));
+    if (waker >= 0) static_cast<void>(loop.watch(watcher_, reads_ ? Trigger::level : Trigger::edge));
 }
 
 void FrontWake::ask(unsigned slot) noexcept {
@@ -41,7 +44,7 @@ void FrontWake::ask(unsigned slot) noexcept {
 
 void FrontWake::on_ready(Readiness) {
     eventfd_t times = 0;
-    ::eventfd_read(watcher_.fd(), &times);
+    if (reads_) ::eventfd_read(watcher_.fd(), &times);
     for (const Callback<>& woken : woken_) woken();
 }
 

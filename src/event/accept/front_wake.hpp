@@ -49,6 +49,7 @@ class FrontWake {
 
     FrontBoard& board_;
     const std::uint64_t me_;
+    const bool reads_;
     std::vector<Callback<>> woken_;
     Watcher watcher_;
 };

@@ -110,6 +110,7 @@ class FrontSession final : public Session {
 
 FrontSession::~FrontSession() {
     placed(true);
+    if (waiter_.waits) port_.lost();
     port_.release(waiter_);
     if (state_ == State::connecting && link_ != nullptr) --port_.board().places[slot_].offered;
     drop_link();
@@ -374,6 +375,7 @@ class FrontStrategy final : public AcceptStrategy {
     void pause() noexcept override {
         port_.accepts_with(nullptr);
         acceptor_->pause();
+        port_.look_again();
     }
     void resume() noexcept override {
         port_.accepts_with(acceptor_.get());

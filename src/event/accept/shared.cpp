@@ -49,8 +49,8 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
         resume();
     }
     void pause() noexcept override {
-        leave_turn();
-        stop_watching();
+        retry_.stop();
+        rest();
     }
     void resume() noexcept override {
         retry_.stop();
@@ -92,6 +92,10 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
                                watched.error().message);
             retry_later(kNoDescriptors);
         }
+    }
+    void rest() noexcept {
+        leave_turn();
+        stop_watching();
     }
     void stop_watching() noexcept {
         watcher_.unwatch();
@@ -172,7 +176,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     void retry_later(Duration time) {
         if (retry_.armed()) return;
         retry_.start(worker_.loop(), time);
-        pause();
+        rest();
         worker_.pass_on();
     }
 

@@ -153,7 +153,7 @@ Result<void> RuntimeFiles::open_private(const PrivateFolder& folder, const RunAs
 
 // What is looked at is what is taken over, whatever becomes of the path meanwhile.
 Result<void> RuntimeFiles::claim(const PrivateFolder& folder, uid_t uid) {
-    const FileDescriptor fd(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const FileDescriptor fd(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return system_error("open", folder.path, errno);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return system_error("fstat", folder.path, errno);

@@ -78,6 +78,24 @@ class Stopped {
     pid_t pid_;
 };
 
+// A front that ends while its clients wait for room brings them to the workers, which end after it.
+TEST(ProxyLimitsTest, WhoWaitsWhenTheServerEndsIsServed) {
+    Server server(config(2));
+    ASSERT_TRUE(serves(server, 2));
+    std::vector<Client> clients;
+    {
+        const std::vector<pid_t> workers = server.workers();
+        Stopped one(workers[0]);
+        Stopped other(workers[1]);
+        clients = crowd(server, 20);
+        ASSERT_TRUE(eventually([&] { return accepted(server.port()) == 20; })) << accepted(server.port());
+        server.signal(SIGQUIT);
+        ::usleep(1'500'000);  // the front gives those that are to come a second
+    }
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200) << server.error_log();
+    EXPECT_EQ(server.wait_exit(), 0);
+}
+
 // --- descriptors of a front
 
 constexpr std::string_view kFew = "worker_rlimit_nofile 64;";

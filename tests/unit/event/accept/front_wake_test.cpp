@@ -2,6 +2,7 @@
 #include "event/accept/front_wake.hpp"
 
 #include <memory>
+#include <string_view>
 
 #include "tests/unit/event/loop_fixture.hpp"
 
@@ -51,6 +52,24 @@ TEST_P(FrontWakeTest, AllWhoAskedAreTold) {
     wakers_.taken(place(2));
     turn();
     EXPECT_EQ(woken_, 2);
+}
+
+// The front of an old generation, and the one that has its slot now, each with its loop.
+TEST_P(FrontWakeTest, TwoOfOneSlotAreTold) {
+    if (std::string_view(GetParam()) != "epoll") GTEST_SKIP() << "others look by themselves";
+    const std::unique_ptr<EventLoop> other = *EventLoop::create(GetParam());
+    FrontWake old(*other, *board_, 0, wakers_.of(0));
+    FrontWake young(loop(), *board_, 0, wakers_.of(0));
+    old.add(woken());
+    young.add(woken());
+    for (int i = 1; i <= 2; ++i) {
+        young.ask(0);
+        wakers_.taken(place(0));
+        turn();
+        EXPECT_EQ(woken_, 2 * i - 1);
+        other->run_once(Duration(0));
+        EXPECT_EQ(woken_, 2 * i);
+    }
 }
 
 TEST_P(FrontWakeTest, WithoutAWakerNobodyIsTold) {

@@ -156,9 +156,7 @@ class EventLoop {
     TimerQueue& timers() noexcept { return timers_; }
 
  private:
-    // Events a turn, at most. What a turn touches should stay in the processor's first cache until its
-    // answers are sent, at its end; more of them would save few waits.
-    static constexpr std::size_t kBatch = 32;
+    static constexpr std::size_t kBatch = 512;
 
     // Who is watched under a descriptor, and which watch of it this is.
     struct Slot {

@@ -46,10 +46,12 @@ std::unique_ptr<AcceptStrategy> make_handoff_strategy(Worker& worker, ListenerSe
 // poller that has no such thing, all); the one whose turn it is to watch.
 enum class Waking : std::uint8_t { all, one, in_turn };
 
-// Makes sessions in the place of the listener.
+// Makes sessions in the place of the listener, where there is `open`; says how many nudge() may accept, where
+// there is `room` (else all that a backlog usually holds).
 struct SessionOpener {
     Listener::OpenSession open = nullptr;
     void* user = nullptr;
+    unsigned (*room)(void* user) = nullptr;
 };
 
 // strategy=shared: all workers watch `socket`, which need not be the listener's own. It is closed by the

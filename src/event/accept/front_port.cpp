@@ -77,13 +77,14 @@ bool FrontPort::is_served(unsigned slot) noexcept {
     return worker != 0 && worker != slots_[slot].absent;
 }
 
+bool FrontPort::is_strict() noexcept { return !board().keeps_secret && !front_.draining(); }
+
 // A front that leaves brings the workers, which leave next, all that it has: they look into their sockets
 // once more. Beside another binary, whose workers take what is counted here and bring what is not, a strict
 // window would hold connections back that nobody has: then those with the fewest have room.
 std::uint32_t FrontPort::window() noexcept {
-    if (front_.draining()) return kNoWindow;
-    if (!board().keeps_secret) return window_;
-    if (by_address()) return kNoWindow;
+    if (is_strict()) return window_;
+    if (front_.draining() || by_address()) return kNoWindow;
     std::uint32_t fewest = kNoWindow - 1;
     for (const unsigned slot : order_) {
         if (is_served(slot)) fewest = std::min(fewest, board().places[slot].waiting());
@@ -132,8 +133,7 @@ FrontPort::Choice FrontPort::choose(const Address& client, const std::vector<uns
 }
 
 bool FrontPort::offer(unsigned slot) noexcept {
-    const bool strict = !board().keeps_secret && !front_.draining();
-    return board().places[slot].offer(strict ? window_ : kNoWindow);
+    return board().places[slot].offer(is_strict() ? window_ : kNoWindow);
 }
 
 bool FrontPort::failed(unsigned slot, int error_number) {
@@ -181,6 +181,12 @@ void FrontPort::short_of_descriptors(int error_number) {
 
 bool FrontPort::overfull() const noexcept {
     return short_ || waiting_ >= std::max<std::size_t>(*conf().handoff_queue, 1);
+}
+
+std::size_t FrontPort::room() noexcept {
+    if (overfull()) return 0;
+    if (front_.draining()) return ~std::size_t{0};
+    return std::max<std::size_t>(*conf().handoff_queue, 1) - waiting_;
 }
 
 void FrontPort::regulate() noexcept {

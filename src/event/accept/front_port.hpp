@@ -89,8 +89,9 @@ class FrontPort final : public Buried {
     void lost();
     // There is none for a connection to a worker; who needs it is to be held.
     void short_of_descriptors(int error_number);
-    // So many wait that nothing is accepted now.
-    bool overfull() const noexcept;
+    // How many more may be accepted now, so that no more than handoff_queue wait. A front that leaves keeps
+    // nobody waiting.
+    std::size_t room() noexcept;
     // Who accepts for this port; null: nobody any more.
     void accepts_with(AcceptStrategy* acceptor) noexcept { acceptor_ = acceptor; }
 
@@ -102,11 +103,13 @@ class FrontPort final : public Buried {
     bool by_address() const noexcept { return balancer_.kind() == AcceptBalance::ip_hash; }
     void learn_slots();
     bool is_served(unsigned slot) noexcept;
+    bool is_strict() noexcept;
     std::uint32_t window() noexcept;
     bool is_stuck(unsigned slot) noexcept;
     void on_retry();
     void place_waiting();
     void ask() noexcept;
+    bool overfull() const noexcept;
     void regulate() noexcept;
 
     Worker& front_;

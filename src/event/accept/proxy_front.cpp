@@ -1,9 +1,12 @@
 // A client's way from a front's listening socket to a worker.
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <utility>
 #include <vector>
 
+#include "core/system/shortage.hpp"
 #include "event/accept/front_port.hpp"
 #include "event/accept/proxy.hpp"
 #include "event/connection_pool.hpp"
@@ -21,12 +24,6 @@ constexpr Duration kConnect{1000};
 constexpr Duration kDoubt{500};
 constexpr Duration kTryAgain{20};
 constexpr std::size_t kFirstPiece = 16 * 1024;
-
-// There is nothing left to make a connection with: it is not the worker's doing.
-bool is_shortage(int error_number) noexcept {
-    return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
-           error_number == ENOMEM;
-}
 
 class FrontSession;
 
@@ -175,6 +172,7 @@ FrontSession::Offer FrontSession::offer(unsigned slot) {
     if (server == nullptr) {
         --port_.board().places[slot].offered;
         if (worker_ == 0) return Offer::refused;
+        // Not the worker's doing.
         if (is_shortage(errno)) return port_.short_of_descriptors(errno), Offer::no_descriptor;
         if (port_.failed(slot, errno)) refused();
         return Offer::refused;
@@ -365,7 +363,8 @@ class FrontStrategy final : public AcceptStrategy {
     FrontStrategy(Worker& front, const Listening::Entry& entry, ListenerSet::Item& item)
         : port_(keep(front, entry, item)),
           acceptor_(make_shared_strategy(front, *item.listener, item.listener->fd(),
-                                         front.row().listener(item.index), Waking::one)) {
+                                         front.row().listener(item.index), Waking::one,
+                                         {.user = &port_, .room = &room})) {
         item.listener->open_session(&open, &port_);
         port_.accepts_with(acceptor_.get());
     }
@@ -381,10 +380,7 @@ class FrontStrategy final : public AcceptStrategy {
         port_.accepts_with(acceptor_.get());
         acceptor_->resume();
     }
-    // While too many wait, the others do so in the backlog.
-    void nudge() override {
-        if (!port_.overfull()) acceptor_->nudge();
-    }
+    void nudge() override { acceptor_->nudge(); }
     bool expects() const override { return port_.unplaced > 0; }
 
  private:
@@ -394,6 +390,11 @@ class FrontStrategy final : public AcceptStrategy {
         FrontPort& kept = *port;
         front.keep(std::move(port));
         return kept;
+    }
+    // While too many wait, the others do so in the backlog.
+    static unsigned room(void* port) {
+        constexpr std::size_t kMost = std::numeric_limits<unsigned>::max();
+        return static_cast<unsigned>(std::min(static_cast<FrontPort*>(port)->room(), kMost));
     }
     static std::unique_ptr<Session> open(Connection&, Listener&, void* port) {
         return std::make_unique<FrontSession>(*static_cast<FrontPort*>(port));

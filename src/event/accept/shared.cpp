@@ -60,7 +60,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     }
     void nudge() override {
         if (turn_ != nullptr) turn_->offered();
-        accept_some(kSweep);
+        accept_some(opener_.room != nullptr ? std::min(opener_.room(opener_.user), kSweep) : kSweep);
     }
 
  private:

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/net/address.hpp"
+#include "core/system/shortage.hpp"
 #include "core/time/clock.hpp"
 #include "event/listener.hpp"
 
@@ -98,7 +99,7 @@ void ControlServer::rename(const std::string& path) noexcept {
 
 void ControlServer::on_connect(Readiness) {
     FileDescriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+    if (!fd && is_shortage(errno)) {
         // It would be ready again at once: what frees descriptors needs time.
         watcher_.unwatch();
         return again_.start(loop_, kNoDescriptors);

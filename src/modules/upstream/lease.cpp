@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "core/system/shortage.hpp"
 #include "modules/upstream/upstream.hpp"
 #include "modules/upstream/upstream_worker.hpp"
 
@@ -27,15 +28,7 @@ Failure connect_failure(int error_number) noexcept {
 }
 
 bool is_own_failure(int error_number) noexcept {
-    switch (error_number) {
-        case ENOBUFS:
-        case EMFILE:
-        case ENFILE:
-        case ENOMEM:
-        case EADDRINUSE:
-        case EADDRNOTAVAIL: return true;
-        default: return false;
-    }
+    return is_shortage(error_number) || error_number == EADDRINUSE || error_number == EADDRNOTAVAIL;
 }
 
 Lease::~Lease() {

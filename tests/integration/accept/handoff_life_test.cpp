@@ -15,10 +15,6 @@ namespace berth::test {
 
 namespace {
 
-unsigned long_run(unsigned shortly, unsigned long_one) {
-    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
-}
-
 std::string config(std::string_view strategy, unsigned workers = 2) {
     // Some old workers here are stopped: a reload need not wait for them for long. Those that are killed
     // again and again are replaced at once.
@@ -63,13 +59,13 @@ void upgrade(Server& server, Load& load) {
 
 TEST(HandoffLifeTest, UnderLoadReloadsAndUpgradesLoseNothing) {
     Server server(config("handoff"));
-    Load load(server.port(), "/", long_run(8, 16));
-    for (unsigned i = 0; i < long_run(5, 100); ++i) {
+    Load load(server.port(), "/", times(8, 16));
+    for (unsigned i = 0; i < times(5, 100); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
         ASSERT_EQ(result.code, 0) << result.err << server.error_log();
     }
-    for (unsigned i = 0; i < long_run(1, 10); ++i) upgrade(server, load);
+    for (unsigned i = 0; i < times(1, 10); ++i) upgrade(server, load);
     expect_clean(load);
     EXPECT_EQ(server.error_log().find("waited for a worker"), std::string::npos);
 }
@@ -158,31 +154,37 @@ TEST_P(HandoffChangeTest, OldWorkersThatAreKilledTakeNothingWithThem) {
     }
 }
 
+// Two workers that are stopped hold connections still when the strategy has changed.
+class HeldOverTheChange {
+ public:
+    HeldOverTheChange(std::string_view strategy, std::size_t count) : clients(asking(server, count)) {
+        EXPECT_TRUE(eventually([&] { return accepted(server.port()) == count; }));
+        reload_as(server, strategy);
+    }
+
+    Server server{config("handoff")};
+    StoppedWorkers stuck{server, 2};
+    std::vector<Client> clients;
+};
+
 TEST_P(HandoffChangeTest, AndBackOldWorkersThatAreKilledTakeNothingWithThem) {
-    Server server(config("handoff"));
-    StoppedWorkers stuck(server, 2);
-    std::vector<Client> clients = asking(server, 12);
-    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
-    reload_as(server, GetParam());
-    reload_as(server, "handoff");
-    stuck.kill();
-    expect_served(server, clients);
-    EXPECT_EQ(fetch(server.port(), "/").body, "hello");
+    HeldOverTheChange held(GetParam(), 12);
+    reload_as(held.server, "handoff");
+    held.stuck.kill();
+    expect_served(held.server, held.clients);
+    EXPECT_EQ(fetch(held.server.port(), "/").body, "hello");
 }
 
 // Only then: nobody is there who could.
 TEST_P(HandoffChangeTest, WhatComesBackWhenItsAddressIsServedNoMoreIsClosedAndSaid) {
-    Server server(config("handoff"));
-    StoppedWorkers stuck(server, 2);
-    std::vector<Client> clients = asking(server, 2);
-    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
-    reload_as(server, GetParam());
+    HeldOverTheChange held(GetParam(), 2);
+    Server& server = held.server;
     std::string elsewhere = config(GetParam());
     elsewhere.replace(elsewhere.find("{port}"), 6, "{port1}");
     server.set_config(elsewhere);
     EXPECT_EQ(server.reload().code, 0) << server.error_log();
-    stuck.kill();
-    for (Client& client : clients) EXPECT_TRUE(client.wait_closed());
+    held.stuck.kill();
+    for (Client& client : held.clients) EXPECT_TRUE(client.wait_closed());
     EXPECT_TRUE(server.wait_log("its address is served no more")) << server.error_log();
     EXPECT_EQ(fetch(server.port(1), "/").body, "hello");
 }
@@ -206,7 +208,7 @@ TEST(HandoffLifeTest, WhatComesBackWhileTheServerRestsIsServed) {
 
 TEST(HandoffLifeTest, WorkersThatAreKilledTakeNoConnectionWithThemThatTheyHadNotBegun) {
     Server server(config("handoff"));
-    for (unsigned i = 0; i < long_run(5, 1000); ++i) {
+    for (unsigned i = 0; i < times(5, 1000); ++i) {
         const pid_t victim = first_worker(server, 2);
         ::kill(victim, SIGSTOP);
         std::vector<Client> clients;

@@ -27,10 +27,8 @@ std::size_t sockets_of(pid_t pid) {
 
 // Its only front, or 0 while it has none.
 pid_t front_of(const Server& server) {
-    for (const pid_t pid : server.children(server.master())) {
-        if (title_of(pid).starts_with("berth: front")) return pid;
-    }
-    return 0;
+    const std::vector<pid_t> fronts = server.fronts();
+    return fronts.empty() ? 0 : fronts.front();
 }
 
 std::string proxied(std::string_view events, std::string_view listen = "") {

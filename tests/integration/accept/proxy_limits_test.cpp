@@ -24,19 +24,6 @@ std::string config(unsigned workers, std::string_view events = {}, std::string_v
            "server { listen 127.0.0.1:{port1} strategy=shared; location / { status; } } }\n";
 }
 
-std::vector<pid_t> fronts(const Server& server) {
-    std::vector<pid_t> found = server.children(server.master());
-    std::erase_if(found, [](pid_t pid) { return !title_of(pid).starts_with("berth: front"); });
-    return found;
-}
-
-bool serves(const Server& server, std::size_t workers, std::size_t front_count = 1) {
-    return eventually([&] {
-        return server.workers().size() == workers && fronts(server).size() == front_count &&
-               fetch(server.port(), "/").status == 200;
-    });
-}
-
 // Closed by a front, though they had not had their answer.
 std::uint64_t dropped(const Server& server) {
     const std::string text = fetch(server.port(1), "/?format=prometheus").body;
@@ -47,8 +34,6 @@ std::uint64_t dropped(const Server& server) {
     return at == std::string::npos ? ~std::uint64_t{0}
                                    : std::strtoull(text.c_str() + at + sample.size(), nullptr, 10);
 }
-
-pid_t pid_of(const Response& response) { return std::atoi(response.body.c_str()); }
 
 // All at once, each with a request.
 std::vector<Client> crowd(const Server& server, std::size_t count, std::string_view headers = {}) {
@@ -81,7 +66,7 @@ class Stopped {
 // A front that ends while its clients wait for room brings them to the workers, which end after it.
 TEST(ProxyLimitsTest, WhoWaitsWhenTheServerEndsIsServed) {
     Server server(config(2));
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     std::vector<Client> clients;
     {
         const std::vector<pid_t> workers = server.workers();
@@ -102,7 +87,7 @@ constexpr std::string_view kFew = "worker_rlimit_nofile 64;";
 
 TEST(ProxyLimitsTest, AFrontWithFewDescriptorsServesAllThatCome) {
     Server server(config(2, "", kFew));
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     EXPECT_TRUE(server.wait_log("are more than the limit of open files allows"));
     for (Client& client : crowd(server, 200, "Connection: close\r\n")) {
         EXPECT_EQ(client.read_response().status, 200);
@@ -112,7 +97,7 @@ TEST(ProxyLimitsTest, AFrontWithFewDescriptorsServesAllThatCome) {
 
 TEST(ProxyLimitsTest, ClientsThatStayLetOthersWaitAndNobodyIsReset) {
     Server server(config(2, "accept_hold 1ms;", kFew));
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     std::vector<Client> clients = crowd(server, 100);
     // As many as there are descriptors for have their answers, and keep their connections; in the end all
     // have had one.
@@ -129,8 +114,8 @@ TEST(ProxyLimitsTest, ClientsThatStayLetOthersWaitAndNobodyIsReset) {
 // The limit was lowered after the front had begun.
 TEST(ProxyLimitsTest, WithoutADescriptorForItsWorkerAClientWaits) {
     Server server(config(2, "", ::geteuid() == 0 ? "user root;" : ""));
-    ASSERT_TRUE(serves(server, 2));
-    const pid_t front = fronts(server).at(0);
+    ASSERT_TRUE(fronted(server, 2));
+    const pid_t front = server.fronts().at(0);
     ASSERT_TRUE(eventually([&] { return accepted(server.port()) == 0; }));
     const rlimit before = forbid_descriptors(front, 1);
     std::vector<Client> clients = crowd(server, 20);
@@ -148,7 +133,7 @@ class ProxyWindow : public testing::TestWithParam<unsigned> {};
 
 TEST_P(ProxyWindow, AWorkerThatIsStuckHoldsNoMoreOfACrowd) {
     Server server(config(2, "front_processes " + std::to_string(GetParam()) + ";"));
-    ASSERT_TRUE(serves(server, 2, GetParam()));
+    ASSERT_TRUE(fronted(server, 2, GetParam()));
     Stopped victim(server.workers().front());
     std::vector<Client> clients = crowd(server, 100);
     ASSERT_TRUE(eventually([&] { return answered(clients) >= 99; })) << answered(clients);
@@ -158,7 +143,7 @@ TEST_P(ProxyWindow, AWorkerThatIsStuckHoldsNoMoreOfACrowd) {
 
 TEST_P(ProxyWindow, WhenAllWereStuckTheFirstThatGoesOnHasTheOthersClients) {
     Server server(config(2, "handoff_queue 4; front_processes " + std::to_string(GetParam()) + ";"));
-    ASSERT_TRUE(serves(server, 2, GetParam()));
+    ASSERT_TRUE(fronted(server, 2, GetParam()));
     Stopped first(server.workers().at(0));
     Stopped second(server.workers().at(1));
     std::vector<Client> clients = crowd(server, 60);
@@ -178,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(, ProxyWindow, testing::Values(1U, 2U),
 // However long: accept_hold is for when there is nobody.
 TEST(ProxyLimitsTest, ClientsWaitForWorkersThatAreThere) {
     Server server(config(2, "accept_hold 1ms;"));
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     Stopped first(server.workers().at(0));
     Stopped second(server.workers().at(1));
     std::vector<Client> clients = crowd(server, 20);
@@ -193,7 +178,7 @@ TEST(ProxyLimitsTest, ClientsWaitForWorkersThatAreThere) {
 // Each for itself: one after the other it would take far too long.
 TEST(ProxyLimitsTest, WithoutAWorkerACrowdIsClosedAfterAcceptHold) {
     Server server(config(1, "accept_hold 500ms;", "worker_respawn_delay 60s max=60s;"));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     ASSERT_TRUE(eventually([&] {
         for (const pid_t pid : server.workers()) ::kill(pid, SIGKILL);
         return occurrences(server.error_log(), "its replacement waits") > 0 && server.workers().empty();
@@ -204,7 +189,7 @@ TEST(ProxyLimitsTest, WithoutAWorkerACrowdIsClosedAfterAcceptHold) {
 
 TEST(ProxyLimitsTest, AnAddressHasOneWorkerInACrowd) {
     Server server(config(4, "accept_balance ip_hash;"));
-    ASSERT_TRUE(serves(server, 4));
+    ASSERT_TRUE(fronted(server, 4));
     std::map<pid_t, unsigned> served;
     for (Client& client : crowd(server, 200)) ++served[pid_of(client.read_response())];
     EXPECT_EQ(served.size(), 1U);
@@ -213,7 +198,7 @@ TEST(ProxyLimitsTest, AnAddressHasOneWorkerInACrowd) {
 
 TEST(ProxyLimitsTest, AnAddressWhoseWorkerIsStuckGoesToAnother) {
     Server server(config(2, "accept_balance ip_hash;"));
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     const pid_t own = who_answers(server.port());
     Stopped victim(own);
     std::vector<Client> clients = crowd(server, 10);

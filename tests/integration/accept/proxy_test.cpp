@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/loopback.hpp"
@@ -26,26 +27,6 @@ std::string config(unsigned workers, std::string_view events = "", std::string_v
            "; location / { return 200 \"$pid $remote_addr $remote_port $server_addr $server_port\"; } "
            "location /file { alias {dir}/file; } } }\n";
 }
-
-unsigned long_run(unsigned shortly, unsigned long_one) {
-    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
-}
-
-std::vector<pid_t> fronts(const Server& server) {
-    std::vector<pid_t> found = server.children(server.master());
-    std::erase_if(found, [](pid_t pid) { return !title_of(pid).starts_with("berth: front"); });
-    return found;
-}
-
-// So many workers, and a front; all of them accept.
-bool serves(const Server& server, std::size_t workers, std::size_t front_count = 1) {
-    return eventually([&] {
-        return server.workers().size() == workers && fronts(server).size() == front_count &&
-               fetch(server.port(), "/").status == 200;
-    });
-}
-
-pid_t pid_of(const Response& response) { return std::atoi(response.body.c_str()); }
 
 void expect_nothing_lost(Load& load) {
     load.stop();
@@ -106,9 +87,9 @@ TEST_P(ProxyWorkersAddress, ClientsAreSeenAsTheyAre) {
 
 TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
     Server server(config(2, events()));
-    ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/", long_run(8, 16));
-    for (unsigned i = 0; i < long_run(5, 100); ++i) {
+    ASSERT_TRUE(fronted(server, 2));
+    Load load(server.port(), "/", times(8, 16));
+    for (unsigned i = 0; i < times(5, 100); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
         ASSERT_EQ(result.code, 0) << result.err << server.error_log();
@@ -121,9 +102,9 @@ TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
 
 TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
     Server server(config(2, events()));
-    ASSERT_TRUE(serves(server, 2));
-    Load load(server.port(), "/", long_run(8, 16));
-    for (unsigned i = 0; i < long_run(1, 10); ++i) {
+    ASSERT_TRUE(fronted(server, 2));
+    Load load(server.port(), "/", times(8, 16));
+    for (unsigned i = 0; i < times(1, 10); ++i) {
         ASSERT_NO_FATAL_FAILURE(upgrade(server, load, 50));
     }
     ASSERT_TRUE(load.wait_for(50));
@@ -145,7 +126,7 @@ TEST(ProxyTest, AnUpgradeInTheBackgroundLosesNothing) {
     Server server("daemon on;\n" + config(2), in_the_background());
     ASSERT_TRUE(server.start());
     ASSERT_EQ(server.wait_exit(), 0);
-    ASSERT_TRUE(serves(server, 2));
+    ASSERT_TRUE(fronted(server, 2));
     Load load(server.port(), "/", 4);
     ASSERT_NO_FATAL_FAILURE(upgrade(server, load, 200));
     ASSERT_TRUE(load.wait_for(50));
@@ -157,12 +138,12 @@ TEST(ProxyTest, ServersMayHaveTheirSocketsInOneFolder) {
     Server first("daemon on;\n" + config(1, "worker_listen unix:{dir}/sockets;"), in_the_background());
     ASSERT_TRUE(first.start());
     ASSERT_EQ(first.wait_exit(), 0);
-    ASSERT_TRUE(serves(first, 1));
+    ASSERT_TRUE(fronted(first, 1));
     Server second("daemon on;\n" + config(1, "worker_listen unix:" + first.folder().path() + "/sockets;"),
                   in_the_background());
     ASSERT_TRUE(second.start());
     ASSERT_EQ(second.wait_exit(), 0);
-    ASSERT_TRUE(serves(second, 1));
+    ASSERT_TRUE(fronted(second, 1));
     EXPECT_EQ(fetch(first.port(), "/").status, 200) << first.error_log();
     EXPECT_EQ(fetch(second.port(), "/").status, 200);
 }
@@ -180,7 +161,7 @@ TEST(ProxyTest, AFolderThatWorkersCannotReachIsRefused) {
 
 TEST(ProxyTest, NoIdleTimeIsNoLimit) {
     Server server(config(1, "front_idle_timeout 0;"));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     Client client(server.port());
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(client.get("/"));
@@ -190,17 +171,17 @@ TEST(ProxyTest, NoIdleTimeIsNoLimit) {
 
 TEST(ProxyTest, IdleWorkersGetConnectionsInTurn) {
     Server server(config(4, "front_processes 1;"));
-    ASSERT_TRUE(serves(server, 4));
+    ASSERT_TRUE(fronted(server, 4));
     std::map<pid_t, int> served;
     for (int i = 0; i < 40; ++i) ++served[pid_of(fetch(server.port(), "/"))];
     ASSERT_EQ(served.size(), 4U);
     for (const auto& [pid, count] : served) EXPECT_EQ(count, 10) << pid;
-    EXPECT_EQ(title_of(fronts(server).front()), "berth: front 0 (generation 1)");
+    EXPECT_EQ(title_of(server.fronts().front()), "berth: front 0 (generation 1)");
 }
 
 TEST(ProxyTest, AClientsAddressCanChooseTheWorker) {
     Server server(config(4, "", "balance=ip_hash"));
-    ASSERT_TRUE(serves(server, 4));
+    ASSERT_TRUE(fronted(server, 4));
     std::set<pid_t> served;
     for (int i = 0; i < 10; ++i) served.insert(pid_of(fetch(server.port(), "/")));
     EXPECT_EQ(served.size(), 1U);
@@ -208,7 +189,7 @@ TEST(ProxyTest, AClientsAddressCanChooseTheWorker) {
 
 TEST(ProxyTest, OverTcpOnlyItsOwnFrontsAreHeard) {
     Server server(config(1, "worker_listen 127.0.0.1:{port1}+;"));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     for (const std::string_view header :
          {std::string_view("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET / HTTP/1.0\r\n\r\n"),
           std::string_view("GET / HTTP/1.0\r\n\r\n"),
@@ -239,7 +220,7 @@ TEST(ProxyTest, FilesAndHalfClosesComeThroughWhole) {
     std::string file;
     for (unsigned i = 0; file.size() < 3'000'000; ++i) file += std::to_string(i * 2654435761U);
     server.folder().write("file", file);
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     Client client(server.port());
     ASSERT_TRUE(client.get("/file"));
     client.shutdown_write();
@@ -251,7 +232,7 @@ TEST(ProxyTest, FilesAndHalfClosesComeThroughWhole) {
 
 TEST(ProxyTest, WhatWaitsForAWorkerThatDiesIsServedByTheNext) {
     Server server(config(1));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     const pid_t victim = server.workers().front();
     ::kill(victim, SIGSTOP);
     std::vector<Client> clients;
@@ -268,7 +249,7 @@ TEST(ProxyTest, WhatWaitsForAWorkerThatDiesIsServedByTheNext) {
 
 TEST(ProxyTest, AWorkerThatIsStuckHoldsNoMoreThanTheWindow) {
     Server server(config(3, "handoff_window 1;"));
-    ASSERT_TRUE(serves(server, 3));
+    ASSERT_TRUE(fronted(server, 3));
     const pid_t victim = server.workers().front();
     ::kill(victim, SIGSTOP);
     std::vector<Client> clients;
@@ -289,8 +270,8 @@ TEST(ProxyTest, AWorkerThatIsStuckHoldsNoMoreThanTheWindow) {
 
 TEST(ProxyTest, KilledWorkersLoseOnlyWhatTheyHadBegunOn) {
     Server server(config(3));
-    ASSERT_TRUE(serves(server, 3));
-    for (unsigned i = 0; i < long_run(3, 30); ++i) {
+    ASSERT_TRUE(fronted(server, 3));
+    for (unsigned i = 0; i < times(3, 30); ++i) {
         const pid_t victim = server.workers().front();
         ::kill(victim, SIGKILL);
         // Fresh connections, while the death is being noticed and after it.
@@ -305,23 +286,23 @@ TEST(ProxyTest, KilledWorkersLoseOnlyWhatTheyHadBegunOn) {
 
 TEST(ProxyTest, AFrontThatDiesIsReplacedAndWhatItHeldIsCounted) {
     Server server(config(1));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     Client client(server.port());
     ASSERT_TRUE(client.get("/"));
     ASSERT_EQ(client.read_response().status, 200);
-    const pid_t victim = fronts(server).front();
+    const pid_t victim = server.fronts().front();
     ::kill(victim, SIGKILL);
     EXPECT_TRUE(client.wait_closed() || client.error() != 0);
     // The socket is the master's: nobody is refused meanwhile.
     EXPECT_EQ(fetch(server.port(), "/").status, 200);
     EXPECT_TRUE(
         server.wait_log("connections of front process " + std::to_string(victim) + " are lost with it"));
-    EXPECT_EQ(fronts(server).size(), 1U);
+    EXPECT_EQ(server.fronts().size(), 1U);
 }
 
 TEST(ProxyTest, ConnectionsWaitWhileThereIsNoWorker) {
     Server server(config(1, "accept_hold 20s;", "", "worker_respawn_delay 300ms;"));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     // Young ones die until the next has to wait.
     ASSERT_TRUE(eventually([&] {
         for (const pid_t pid : server.workers()) ::kill(pid, SIGKILL);
@@ -332,7 +313,7 @@ TEST(ProxyTest, ConnectionsWaitWhileThereIsNoWorker) {
 
 TEST(ProxyTest, WithoutAWorkerForLongTheyAreClosedAndCounted) {
     Server server(config(1, "accept_hold 50ms;", "", "worker_respawn_delay 60s max=60s;"));
-    ASSERT_TRUE(serves(server, 1));
+    ASSERT_TRUE(fronted(server, 1));
     ASSERT_TRUE(eventually([&] {
         for (const pid_t pid : server.workers()) ::kill(pid, SIGKILL);
         return occurrences(server.error_log(), "its replacement waits") > 0;
@@ -347,8 +328,8 @@ TEST(ProxyTest, WithoutAWorkerForLongTheyAreClosedAndCounted) {
 // A worker that ends a connection on which nothing was said means it: no other one is asked.
 TEST(ProxyTest, WhereAllSlotsAreUsedClientsWaitUntilTheyCanBeServed) {
     Server server(config(1, "front_processes 1; front_connections 2; multi_accept on;"));
-    ASSERT_TRUE(serves(server, 1));
-    const pid_t front = fronts(server).at(0);
+    ASSERT_TRUE(fronted(server, 1));
+    const pid_t front = server.fronts().at(0);
     ::kill(front, SIGSTOP);
     std::vector<Client> clients;
     for (int i = 0; i < 5; ++i) clients.emplace_back(server.port());
@@ -370,7 +351,7 @@ TEST(ProxyTest, ASilentClientIsClosedByItsWorker) {
 
 TEST(ProxyTest, ALastAnswerIsGivenWhenTheServerQuits) {
     Server server(config(2, "front_processes 2;"));
-    ASSERT_TRUE(serves(server, 2, 2));
+    ASSERT_TRUE(fronted(server, 2, 2));
     Client client(server.port());
     ASSERT_TRUE(client.get("/"));
     ASSERT_EQ(client.read_response().status, 200);
@@ -381,8 +362,8 @@ TEST(ProxyTest, ALastAnswerIsGivenWhenTheServerQuits) {
 
 TEST(ProxyTest, FrontsEndWithTheirMaster) {
     Server server(config(1));
-    ASSERT_TRUE(serves(server, 1));
-    const pid_t front = fronts(server).front();
+    ASSERT_TRUE(fronted(server, 1));
+    const pid_t front = server.fronts().front();
     ::kill(server.master(), SIGKILL);
     EXPECT_TRUE(eventually([&] { return !alive(front); }));
 }

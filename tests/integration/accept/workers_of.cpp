@@ -11,8 +11,6 @@
 #include <filesystem>
 #include <sstream>
 
-#include "tests/integration/support/client.hpp"
-
 namespace berth::test {
 
 namespace {
@@ -37,6 +35,13 @@ std::string answering_pid(unsigned workers, std::string_view events, std::string
         workers, main, events, listen);
 }
 
+bool fronted(const Server& server, std::size_t workers, std::size_t fronts) {
+    return eventually([&] {
+        return server.workers().size() == workers && server.fronts().size() == fronts &&
+               fetch(server.port(), "/").status == 200;
+    });
+}
+
 bool at_rest(const Server& server, std::size_t workers) {
     return eventually([&] {
         const std::vector<pid_t> all = server.workers();
@@ -54,6 +59,8 @@ std::uint64_t voluntary_switches(const std::vector<pid_t>& workers) {
     }
     return sum;
 }
+
+pid_t pid_of(const Response& response) { return std::atoi(response.body.c_str()); }
 
 pid_t who_answers(std::uint16_t port) {
     Client client(port);

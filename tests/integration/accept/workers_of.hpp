@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
 namespace berth::test {
@@ -17,6 +18,9 @@ namespace berth::test {
 // A server whose port answers every request with the id of the worker's process.
 std::string answering_pid(unsigned workers, std::string_view events, std::string_view listen,
                           std::string_view main = {});
+
+// Waits until there are so many workers and fronts, and "/" is answered.
+bool fronted(const Server& server, std::size_t workers, std::size_t fronts = 1);
 
 // Waits until there are so many workers, each of them asleep.
 bool at_rest(const Server& server, std::size_t workers);
@@ -26,6 +30,9 @@ bool asleep(pid_t pid);
 
 // How often these processes went to sleep since they began, all together (proc(5)).
 std::uint64_t voluntary_switches(const std::vector<pid_t>& workers);
+
+// Of an answer that begins with the id of the worker's process.
+pid_t pid_of(const Response& response);
 
 // The worker that answers a fresh connection; 0: none does.
 pid_t who_answers(std::uint16_t port);

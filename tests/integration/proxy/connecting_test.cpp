@@ -204,8 +204,7 @@ TEST(ProxyBind, FrontsKeepNoRight) {
                   config(backend, "proxy_bind $remote_addr transparent;"));
     EXPECT_EQ(fetch(server.port(), "/").status, 200) << server.error_log();
     const std::vector<pid_t> workers = server.workers();
-    std::vector<pid_t> fronts = server.children(server.master());
-    std::erase_if(fronts, [](pid_t pid) { return !title_of(pid).starts_with("berth: front"); });
+    const std::vector<pid_t> fronts = server.fronts();
     ASSERT_EQ(workers.size(), 1U);
     ASSERT_EQ(fronts.size(), 1U);
     EXPECT_EQ(rights_of(workers[0]), "0000000000002000");

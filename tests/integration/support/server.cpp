@@ -195,11 +195,15 @@ std::vector<pid_t> Server::children(pid_t parent) const {
     return found;
 }
 
-std::vector<pid_t> Server::workers(pid_t parent) const {
+std::vector<pid_t> Server::titled(std::string_view role, pid_t parent) const {
     std::vector<pid_t> found = children(parent != 0 ? parent : master());
-    std::erase_if(found, [](pid_t pid) { return !title_of(pid).starts_with("berth: worker"); });
+    std::erase_if(found, [&](pid_t pid) { return !title_of(pid).starts_with(role); });
     return found;
 }
+
+std::vector<pid_t> Server::workers(pid_t parent) const { return titled("berth: worker", parent); }
+
+std::vector<pid_t> Server::fronts() const { return titled("berth: front", 0); }
 
 void Server::signal(int number) const {
     const pid_t pid = master();

@@ -67,9 +67,10 @@ class Server {
     // The process that was started, and the one in the pid file (0: none).
     pid_t started() const noexcept { return started_; }
     pid_t master() const;
-    // The children of `parent` (default: the master) whose title begins with "berth: worker", or of any
-    // title.
+    // The children of `parent` (default: the master) whose title begins with "berth: worker", "berth: front",
+    // or of any title.
     std::vector<pid_t> workers(pid_t parent = 0) const;
+    std::vector<pid_t> fronts() const;
     std::vector<pid_t> children(pid_t parent) const;
 
     void signal(int number) const;  // to the master
@@ -84,6 +85,7 @@ class Server {
  private:
     std::string fill(std::string_view config) const;
     std::vector<std::string> base_arguments() const;
+    std::vector<pid_t> titled(std::string_view role, pid_t parent) const;
     void end_all();
 
     ServerOptions options_;

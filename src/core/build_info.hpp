@@ -2,6 +2,8 @@
 // defaults.
 #pragma once
 
+#include <string_view>
+
 #if __has_include("berth_config.hpp")
 #include "berth_config.hpp"
 #endif
@@ -25,3 +27,19 @@
 #define BERTH_USER "nobody"
 #define BERTH_GROUP ""
 #endif
+
+namespace berth {
+
+// Whether ./configure was told --without-NAME_module for any module.
+constexpr bool kLeavesModulesOut = [] {
+    constexpr std::string_view kArguments = BERTH_CONFIGURE_ARGUMENTS;
+    constexpr std::string_view kOption = "--without-";
+    for (std::size_t at = kArguments.find(kOption); at != kArguments.npos;
+         at = kArguments.find(kOption, at + 1)) {
+        const std::size_t end = kArguments.find_first_of(" '", at);
+        if (kArguments.substr(at, end - at).ends_with("_module")) return true;
+    }
+    return false;
+}();
+
+}  // namespace berth

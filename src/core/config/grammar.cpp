@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/build_info.hpp"
 #include "core/config/known_directives.hpp"
 #include "core/text/similar.hpp"
 
@@ -134,7 +135,10 @@ Grammar::Advice Grammar::unknown(std::string_view name, Context context) const {
 std::string Grammar::origin_of(std::string_view module) const {
     const bool built = std::any_of(modules_.begin(), modules_.end(),
                                    [&](const Module* candidate) { return candidate->name == module; });
-    if (module == "core" || module == "http" || built) return "not supported yet";
+    if (module == "core" || module == "http" || built) {
+        return kLeavesModulesOut ? "of a module that this build leaves out, or not supported yet"
+                                 : "not supported yet";
+    }
     return fmt::format("it is of nginx's module {}; ./configure --help lists the modules there are", module);
 }
 

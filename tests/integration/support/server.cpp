@@ -16,6 +16,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/left_out.hpp"
+
 namespace berth::test {
 
 namespace {
@@ -102,6 +104,7 @@ Server::Server(std::string_view config, ServerOptions options) : options_(std::m
     for (std::size_t i = 0; i < kPorts; ++i) ports_.emplace_back();
     set_config(config);
     if (options_.start && !start()) {
+        skip_if_left_out(err() + error_log());
         ADD_FAILURE() << "the server did not start\n"
                       << err() << error_log() << "\n"
                       << folder_.read(options_.config_name);
@@ -177,7 +180,9 @@ RunResult Server::command(const std::vector<std::string>& more) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     RunOptions how;
     how.folder = folder_.path();
-    return run_program(arguments, how);
+    RunResult result = run_program(arguments, how);
+    skip_if_left_out(result.out + result.err);
+    return result;
 }
 
 pid_t Server::master() const {

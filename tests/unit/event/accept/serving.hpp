@@ -16,6 +16,7 @@
 #include "event/listening.hpp"
 #include "event/process/listener_set.hpp"
 #include "event/process/worker.hpp"
+#include "tests/support/left_out.hpp"
 
 namespace berth {
 
@@ -38,6 +39,7 @@ inline Loaded load_config(const std::string& text) {
     loaded.report = diagnostics.report("test");
     ::close(file);
     ::unlink(pattern.c_str());
+    test::skip_if_left_out(loaded.report);
     return loaded;
 }
 

@@ -22,6 +22,7 @@
 #include "event/process/worker.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/request.hpp"
+#include "tests/support/left_out.hpp"
 
 namespace berth::http {
 
@@ -56,6 +57,7 @@ class Serving : public ::testing::Test {
         options.prefix = folder_;
         Diagnostics diagnostics;
         cycle_ = Cycle::load(options, diagnostics);
+        if (cycle_ == nullptr) test::skip_if_left_out(diagnostics.report("test"));
         ASSERT_NE(cycle_, nullptr) << diagnostics.report("test");
         cycle_->use_log(log_);
         ASSERT_TRUE(listeners_.prepare(cycle_->conf<Listening>()));

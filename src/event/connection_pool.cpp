@@ -84,7 +84,7 @@ Connection* ConnectionPool::open(FileDescriptor fd, Address peer, Listener* list
 
 Connection* ConnectionPool::connect(const Address& to, const Address& from, bool transparent) {
     // Who is connected to would see it come and go.
-    if (used_ >= limit_ && idle_count_ == 0) {
+    if (!make_room(0)) {
         errno = ENOBUFS;
         return nullptr;
     }
@@ -184,16 +184,23 @@ void ConnectionPool::closed(Connection& connection) noexcept {
     if (--used_ == 0 && when_empty_) std::exchange(when_empty_, Callback<>())();
 }
 
+// Not all that are idle go when they are asked to.
+bool ConnectionPool::make_room(std::size_t kept) {
+    while (used_ + kept >= limit_ && idle_count_ > 0) evict(1);
+    return used_ + kept < limit_;
+}
+
 void ConnectionPool::evict(std::size_t count) {
     for (; count > 0 && idle_count_ > 0; --count) {
         Connection& connection = *idle_.front();
+        const std::size_t before = used_;
         set_idle(connection, false);
-        ++evicted_;
         if (connection.session() != nullptr) {
             connection.session()->on_evict();
         } else {
             connection.close();
         }
+        if (used_ < before) ++evicted_;
     }
 }
 

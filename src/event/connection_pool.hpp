@@ -41,9 +41,10 @@ class ConnectionPool {
     std::size_t used() const noexcept { return used_; }  // open connections
     std::size_t free() const noexcept { return used_ < limit_ ? limit_ - used_ : 0; }
     std::size_t idle() const noexcept { return idle_count_; }  // and may be evicted
-    // No slot is left, but for those reserved, and no idle connection could make room.
-    bool full() const noexcept { return used_ + reserved_ >= limit_ && idle_count_ == 0; }
-    // Keeps a slot for a connection that will be made: who asks full() first leaves it.
+    // Whether one more may be accepted: a slot is left besides those reserved, or an idle connection was
+    // closed for it.
+    bool make_room() { return make_room(reserved_); }
+    // Keeps a slot for a connection that will be made: who asks make_room() first leaves it.
     void reserve() noexcept { ++reserved_; }
     void unreserve() noexcept { --reserved_; }
     std::uint64_t evicted() const noexcept { return evicted_; }
@@ -86,6 +87,7 @@ class ConnectionPool {
     void set_idle(Connection& connection, bool on, bool evictable = true) noexcept;
     void closed(Connection& connection) noexcept;
     void give_back(Connection& connection) noexcept;
+    bool make_room(std::size_t kept);
     void evict(std::size_t count);
 
     EventLoop& loop_;

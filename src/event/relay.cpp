@@ -72,12 +72,14 @@ void Relay::limit_pipes(std::size_t most) noexcept {
 }
 
 void Relay::start(Connection& client, Connection& server, RelayOptions options) {
+    const bool hurried = options.hurried;
     auto* relay = new Relay(client, server, std::move(options));
     client.idle(false);
     server.idle(false);
     server.no_deadline();
     client.set_session(std::unique_ptr<Session>(&relay->client_side_));
     server.set_session(std::unique_ptr<Session>(&relay->server_side_));
+    if (hurried) relay->hurry();
     relay->touch();
     relay->pump(relay->up_);
 }
@@ -202,8 +204,9 @@ Relay::Step Relay::finish(Flow& flow) {
 void Relay::touch() {
     if (ending_) return;
     up_.from->deadline(down_.done ? std::min(client_rest_, idle_) : idle_);
-    // It has its answer, to the end: where connections are short, others need its place more.
-    if (down_.done && down_.at_end && !hurried_) up_.from->idle(true);
+    // It has its answer, to the end: where connections are short, others need its place more, unless it says
+    // something still.
+    if (down_.done && down_.at_end && !hurried_) up_.from->idle(!up_.from->maybe_readable());
 }
 
 // It lasts as long as what it carries, but waits for nobody who has nothing to say.

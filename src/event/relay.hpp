@@ -24,6 +24,9 @@ struct RelayOptions {
     // the worker drains (Session::on_drain) at most a second. Meanwhile the connection is idle: when the pool
     // is short it goes.
     Duration client_rest{5'000};
+    // The worker drains already: as if Session::on_drain had been called at once. It cannot be afterwards: by
+    // the time start() returns, the relay may be over.
+    bool hurried = false;
     // Bytes that came from the client already and go to the server before all others.
     std::string to_server;
     // Called once, from the loop, when both connections are closed.
@@ -60,7 +63,8 @@ class Relay {
         void on_writable() override { relay_.pump(relay_.from(!client_)); }
         void on_deadline() override { relay_.end(RelayEnd::timed_out); }
         void on_drain() override { relay_.hurry(); }
-        // Of a client that says something still, unread bytes would have its answer cut off by a reset.
+        // Of a client that has just begun to say something, unread bytes would have its answer cut off by a
+        // reset.
         void on_evict() override {
             if (!connection().maybe_readable()) relay_.end(RelayEnd::closed);
         }

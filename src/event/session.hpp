@@ -25,7 +25,8 @@ class Session : public Buried {
     virtual void on_deadline();
     // The worker finishes: take no new work; close when nothing is under way. By default, close if idle.
     virtual void on_drain();
-    // The worker is short of connections and this one is idle: close it now.
+    // The worker is short of connections and this one is idle: close it now. One that must not be closed
+    // after all is idle no more.
     virtual void on_evict();
 
     Connection& connection() const noexcept { return *connection_; }

@@ -57,6 +57,10 @@ bool Sharing::stranded() const {
     return std::ranges::any_of(parts_, [](const auto& part) { return part->stranded(); });
 }
 
+void Sharing::alone() {
+    for (auto& part : parts_) part->alone();
+}
+
 void Sharing::close(bool last) {
     for (auto& part : parts_) part->close(last);
 }

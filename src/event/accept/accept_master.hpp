@@ -48,6 +48,8 @@ class AcceptMaster {
     // While it rests: connections have come back meanwhile (whoever had them died) that only workers of this
     // server can serve.
     virtual bool stranded() const { return false; }
+    // The binary that served the same sockets beside this one has ended.
+    virtual void alone() {}
     // The whole server ends: nothing is accepted any more, and the listeners are about to be closed. `last`:
     // no other binary serves the same sockets.
     virtual void close([[maybe_unused]] bool last) {}
@@ -76,6 +78,7 @@ class Sharing final : public AcceptMaster {
     bool take(WorkerHandle& worker, Message& message) override;
     void rest() override;
     bool stranded() const override;
+    void alone() override;
     void close(bool last) override;
     std::string inheritance() const override;
     void keep_over_exec() const override;

@@ -22,6 +22,9 @@ struct FrontBoard {
         // The id of a worker that takes what comes to the slot's own address; 0: none does. The master writes
         // it, and clears it in the moment in which the process has ended.
         std::atomic<std::uint64_t> worker;
+        // The generation of that worker, or of the last one: it has addresses of its own configuration, and
+        // of older ones for the slots that those had. Written before `worker` is.
+        std::atomic<std::uint64_t> generation;
         // Connections that fronts have begun to pass to it, and those of them that were accepted there: a
         // front counts first, then looks at `worker` again, then connects; so a worker that leaves sees all
         // that still come.

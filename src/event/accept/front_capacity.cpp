@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <system_error>
 
 namespace berth {
@@ -33,9 +32,12 @@ FrontCapacity FrontCapacity::of(std::size_t wanted, std::size_t descriptors) noe
 std::size_t free_descriptors() noexcept {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return ~std::size_t{0};
-    std::error_code none;
-    const auto open =
-        static_cast<rlim_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd", none), {}));
+    std::error_code error;
+    rlim_t open = 0;
+    for (std::filesystem::directory_iterator each("/proc/self/fd", error), end; !error && each != end;
+         each.increment(error)) {
+        ++open;
+    }
     return limit.rlim_cur - std::min(limit.rlim_cur, open);
 }
 

@@ -20,13 +20,6 @@ constexpr Duration kEver = std::chrono::years(10);
 constexpr Duration kPatience{500};
 constexpr std::uint32_t kNoWindow = ~std::uint32_t{0};
 
-// A worker that is alone has no others who would be better off: what it holds when it dies is its
-// successor's, as that has the same socket.
-std::uint32_t window_of(const Cycle& cycle) {
-    const std::uint32_t window = *cycle.conf<EventsConf>().handoff_window;
-    return worker_count(cycle.conf<ProcessConf>()) == 1 ? kMostHandoffWindow : window;
-}
-
 }  // namespace
 
 void FrontPort::Slot::linked() noexcept {
@@ -46,7 +39,7 @@ FrontPort::FrontPort(Worker& front, const Listening::Entry& entry, Listener& lis
       listener_(listener),
       counters_(counters),
       balancer_(entry.balance),
-      window_(window_of(front.cycle())),
+      workers_(worker_count(front.cycle().conf<ProcessConf>())),
       retry_(Callback<>::to<&FrontPort::on_retry>(*this)),
       look_(Callback<>::to<&FrontPort::on_retry>(*this)) {
     front.front_wake().add(Callback<>::to<&FrontPort::look_again>(*this));
@@ -72,24 +65,36 @@ void FrontPort::learn_slots() {
     }
 }
 
+// More than its configuration says there are by SIGTTIN.
+bool FrontPort::has_address(unsigned slot) noexcept {
+    return slot < workers_ || board().places[slot].generation.load() == front_.generation();
+}
+
 bool FrontPort::is_served(unsigned slot) noexcept {
     const std::uint64_t worker = board().places[slot].worker.load();
-    return worker != 0 && worker != slots_[slot].absent;
+    return worker != 0 && worker != slots_[slot].absent && has_address(slot);
 }
 
 bool FrontPort::is_strict() noexcept { return !board().keeps_secret && !front_.draining(); }
+
+// A worker that is alone has no others who would be better off: what it holds when it dies is its
+// successor's, as that has the same socket.
+std::uint32_t FrontPort::own_window() noexcept {
+    const bool alone = std::ranges::count_if(order_, [&](unsigned slot) { return has_address(slot); }) <= 1;
+    return alone ? kMostHandoffWindow : *conf().handoff_window;
+}
 
 // A front that leaves brings the workers, which leave next, all that it has: they look into their sockets
 // once more. Beside another binary, whose workers take what is counted here and bring what is not, a strict
 // window would hold connections back that nobody has: then those with the fewest have room.
 std::uint32_t FrontPort::window() noexcept {
-    if (is_strict()) return window_;
+    if (is_strict()) return own_window();
     if (front_.draining() || by_address()) return kNoWindow;
     std::uint32_t fewest = kNoWindow - 1;
     for (const unsigned slot : order_) {
         if (is_served(slot)) fewest = std::min(fewest, board().places[slot].waiting());
     }
-    return std::max(fewest + 1, window_);
+    return std::max(fewest + 1, own_window());
 }
 
 // One that nobody has looked at for long is not known to be.
@@ -133,15 +138,15 @@ FrontPort::Choice FrontPort::choose(const Address& client, const std::vector<uns
 }
 
 bool FrontPort::offer(unsigned slot) noexcept {
-    return board().places[slot].offer(is_strict() ? window_ : kNoWindow);
+    return board().places[slot].offer(is_strict() ? own_window() : kNoWindow);
 }
 
-bool FrontPort::failed(unsigned slot, int error_number) {
+bool FrontPort::failed(unsigned slot, std::uint64_t worker, int error_number) {
     // As a full backlog says: of a unix socket by EAGAIN, of a TCP one by silence.
     const bool full = error_number == EAGAIN || error_number == ETIMEDOUT;
     if (error_number == EAGAIN) return full;
     const bool absent = error_number == ENOENT || error_number == ECONNREFUSED;
-    slots_[slot].absent = absent ? board().places[slot].worker.load() : 0;
+    slots_[slot].absent = absent ? worker : 0;
     if (std::exchange(slots_[slot].failing, true)) return full;
     front_.log().error("{}", system_error("connect", slots_[slot].address.to_text(), error_number).message);
     return full;
@@ -171,7 +176,7 @@ void FrontPort::lost() {
                        listener_.address().to_text());
 }
 
-void FrontPort::short_of_descriptors(int error_number) {
+void FrontPort::short_of(int error_number) {
     short_ = true;
     if (std::exchange(said_short_, true)) return;
     count(counters_.failures);

@@ -34,6 +34,9 @@ struct FrontWaiter {
 // have that many, clients wait here, in their order, and no more than handoff_queue of them: then nothing is
 // accepted. So it is, too, while one waits because there is no descriptor for the way to its worker: what
 // gets free is for those that were accepted.
+//
+// The addresses of slots are those of the front's own configuration, and only slots that it has sockets for:
+// behind other numbers there may be anybody, and other configurations may have more workers.
 class FrontPort final : public Buried {
  public:
     // One slot of workers.
@@ -73,8 +76,8 @@ class FrontPort final : public Buried {
     Choice choose(const Address& client, const std::vector<unsigned>& but);
     // Counts it as offered to the slot's worker; false when that has no room any more.
     bool offer(unsigned slot) noexcept;
-    // It could not be connected to. True when it is there, but takes no more.
-    bool failed(unsigned slot, int error_number);
+    // This worker, which the slot had, could not be connected to. True when it is there, but takes no more.
+    bool failed(unsigned slot, std::uint64_t worker, int error_number);
 
     // Others wait already: a client that has just come goes behind them.
     bool somebody_waits() const noexcept { return waiting_ > 0; }
@@ -85,12 +88,13 @@ class FrontPort final : public Buried {
     void look_again() noexcept;
     // It waits no more.
     void release(FrontWaiter& waiter) noexcept;
-    // One that waits is closed: by its client, or because all are.
+    // One that waits is closed, as all are.
     void lost();
-    // There is none for a connection to a worker; who needs it is to be held.
-    void short_of_descriptors(int error_number);
-    // How many more may be accepted now, so that no more than handoff_queue wait. A front that leaves keeps
-    // nobody waiting.
+    // There is no descriptor, or what else is_shortage() means, for a connection to a worker; who needs it is
+    // to be held.
+    void short_of(int error_number);
+    // How many more may be accepted now, so that no more than handoff_queue wait. A front that leaves takes
+    // all that come, as long as it can bring them to workers.
     std::size_t room() noexcept;
     // Who accepts for this port; null: nobody any more.
     void accepts_with(AcceptStrategy* acceptor) noexcept { acceptor_ = acceptor; }
@@ -102,8 +106,10 @@ class FrontPort final : public Buried {
 
     bool by_address() const noexcept { return balancer_.kind() == AcceptBalance::ip_hash; }
     void learn_slots();
+    bool has_address(unsigned slot) noexcept;
     bool is_served(unsigned slot) noexcept;
     bool is_strict() noexcept;
+    std::uint32_t own_window() noexcept;
     std::uint32_t window() noexcept;
     bool is_stuck(unsigned slot) noexcept;
     void on_retry();
@@ -117,7 +123,7 @@ class FrontPort final : public Buried {
     Listener& listener_;
     ListenerCounters& counters_;
     Balancer balancer_;
-    const std::uint32_t window_;
+    const unsigned workers_;  // of its configuration
     AcceptStrategy* acceptor_ = nullptr;
     std::deque<Slot> slots_;
     std::vector<unsigned> order_;  // of slots: who was given a connection longest ago comes first

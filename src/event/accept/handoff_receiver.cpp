@@ -115,7 +115,7 @@ bool HandoffReceiver::refused_for_now(const FileDescriptor& fd) {
             "the descriptor of a connection was lost: no more descriptors; it goes to another worker");
         return full_for(kNoDescriptors), true;
     }
-    if (!worker_.connections().full()) return false;
+    if (worker_.connections().make_room()) return false;
     worker_.log().warn("{} worker_connections are not enough: connections go to other workers",
                        worker_.connections().limit());
     return full_for(kNoSlots), true;
@@ -127,7 +127,7 @@ void HandoffReceiver::full_for(Duration time) {
 }
 
 void HandoffReceiver::on_room() {
-    if (worker_.connections().full()) return room_.start(worker_.loop(), kNoSlots);
+    if (!worker_.connections().make_room()) return room_.start(worker_.loop(), kNoSlots);
     worker_.row().handoff.set_full(false);
     worker_.tell_master(MessageType::ack);
 }

@@ -149,7 +149,7 @@ void FrontSession::on_deadline() {
 void FrontSession::arrived() { port_.somebody_waits() ? hold(State::queued) : place(); }
 
 void FrontSession::try_again() {
-    if (connection().closed()) return port_.release(waiter_);
+    if (connection().closed()) return;
     tried_.clear();
     place();
 }
@@ -173,8 +173,8 @@ FrontSession::Offer FrontSession::offer(unsigned slot) {
         --port_.board().places[slot].offered;
         if (worker_ == 0) return Offer::refused;
         // Not the worker's doing.
-        if (is_shortage(errno)) return port_.short_of_descriptors(errno), Offer::no_descriptor;
-        if (port_.failed(slot, errno)) refused();
+        if (is_shortage(errno)) return port_.short_of(errno), Offer::no_descriptor;
+        if (port_.failed(slot, worker_, errno)) refused();
         return Offer::refused;
     }
     port_.release(waiter_);
@@ -241,7 +241,7 @@ void FrontSession::established() {
 
 void FrontSession::not_connected(int error_number) {
     --port_.board().places[slot_].offered;
-    if (port_.failed(slot_, error_number)) refused();
+    if (port_.failed(slot_, worker_, error_number)) refused();
     retry_elsewhere();
 }
 
@@ -282,12 +282,12 @@ void FrontSession::relay(std::string unsent) {
     if (link_ == nullptr) return;
     RelayOptions options;
     options.idle = port_.idle_time();
+    options.hurried = port_.front().draining();
     options.to_server = std::move(unsent);
     options.ended = Callback<RelayEnd>(&FrontPort::Slot::on_ended, &port_.slot(slot_));
     FrontLink* link = std::exchange(link_, nullptr);
     link->leave();
     Relay::start(connection(), link->connection(), std::move(options));
-    if (port_.front().draining()) connection().session()->on_drain();
 }
 
 void FrontSession::drop_link() noexcept {

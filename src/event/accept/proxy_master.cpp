@@ -29,6 +29,7 @@ class ProxyMaster final : public AcceptMaster {
     void worker_online(WorkerHandle& worker) override {
         const unsigned slot = worker.identity().slot;
         if (slot >= FrontBoard::kPlaces) return;
+        board_.places[slot].generation = worker.identity().generation;
         board_.places[slot].worker = worker.identity().id;
         board_.slots = std::max(board_.slots.load(), slot + 1);
     }
@@ -39,6 +40,22 @@ class ProxyMaster final : public AcceptMaster {
         // Not when the slot has another one by now.
         std::uint64_t id = worker.identity().id;
         board_.places[slot].worker.compare_exchange_strong(id, 0);
+    }
+    // Fronts and workers of both binaries have met, and counted in different places: what was counted here
+    // alone would fill windows.
+    void alone() override {
+        for (unsigned slot = 0; slot < board_.slots; ++slot) {
+            FrontBoard::Place& place = board_.places[slot];
+            if (!somebody_waits(slot)) place.correct(place.difference());
+        }
+        drifts_.clear();
+        board_.keeps_secret = false;
+    }
+    // Ports are the other binary's, too, if there is one: its workers take what waits there.
+    bool stranded() const override {
+        return waits([&](const ListenerSet::SlotSocket& door) {
+            return !board_.keeps_secret || door.listener->address().is_unix();
+        });
     }
     void close(bool) override { check_.stop(); }
 
@@ -57,9 +74,16 @@ class ProxyMaster final : public AcceptMaster {
     }
 
     bool somebody_waits(unsigned slot) const {
+        return waits([&](const ListenerSet::SlotSocket& door) { return door.slot == slot; });
+    }
+
+    // Whether there is a connection that nobody has accepted, where fronts come and `where(SlotSocket)` says
+    // so.
+    template <class Where>
+    bool waits(Where where) const {
         return std::ranges::any_of(listeners_.items(), [&](const ListenerSet::Item& item) {
             return std::ranges::any_of(item.privates, [&](const ListenerSet::SlotSocket& door) {
-                return door.slot == slot && door.listener->somebody_waits();
+                return where(door) && door.listener->somebody_waits();
             });
         });
     }

@@ -49,18 +49,20 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
         resume();
     }
     void pause() noexcept override {
+        paused_ = true;
         retry_.stop();
         rest();
     }
     void resume() noexcept override {
+        paused_ = false;
         retry_.stop();
-        if (!armed_) return;
-        if (turn_ == nullptr) return watch();
-        if (!std::exchange(in_turn_, true)) turn_->join(*this);
+        go_on();
     }
+    // What is left when it may take no more is the kernel's to tell of again.
     void nudge() override {
         if (turn_ != nullptr) turn_->offered();
-        accept_some(opener_.room != nullptr ? std::min(opener_.room(opener_.user), kSweep) : kSweep);
+        const unsigned most = opener_.room != nullptr ? std::min(opener_.room(opener_.user), kSweep) : kSweep;
+        if (most > 0 && accept_some(most) == most) watch_anew();
     }
 
  private:
@@ -76,7 +78,12 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
         if (turn_ != nullptr) turn_->accepted();
     }
     void on_again() { accept_some(kMultiBatch); }
-    void on_retry() { resume(); }
+    void on_retry() { go_on(); }
+    void go_on() noexcept {
+        if (!armed_ || paused_) return;
+        if (turn_ == nullptr) return watch();
+        if (!std::exchange(in_turn_, true)) turn_->join(*this);
+    }
 
     void turn_began() noexcept override { watch(); }
     void turn_ended() noexcept override { stop_watching(); }
@@ -92,6 +99,12 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
                                watched.error().message);
             retry_later(kNoDescriptors);
         }
+    }
+    void watch_anew() noexcept {
+        if (!watcher_.watched()) return;
+        since_rotation_ = 0;
+        watcher_.unwatch();
+        watch();
     }
     void rest() noexcept {
         leave_turn();
@@ -117,7 +130,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     }
 
     Taken accept_one() {
-        if (worker_.connections().full()) {
+        if (!worker_.connections().make_room()) {
             say_full();
             retry_later(kNoSlots);
             return Taken::stop;
@@ -181,11 +194,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     }
 
     void rotate() {
-        if (trigger_ != Trigger::level_exclusive || since_rotation_ < kRotation || !watcher_.watched())
-            return;
-        since_rotation_ = 0;
-        watcher_.unwatch();
-        watch();
+        if (trigger_ == Trigger::level_exclusive && since_rotation_ >= kRotation) watch_anew();
     }
 
     Worker& worker_;
@@ -200,6 +209,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     bool in_turn_ = false;
     unsigned since_rotation_ = 0;
     bool armed_ = false;
+    bool paused_ = false;
     Watcher watcher_;
     Task again_;
     Timer retry_;

@@ -21,7 +21,7 @@ class SharedMaster final : public AcceptMaster {
         in_turns_ = *cycle.conf<EventsConf>().accept_mutex == AcceptMutex::on;
     }
     void worker_ended(WorkerHandle& worker) override {
-        if (lease_.release(worker.identity().id)) nudge(ProcessRole::worker, &worker);
+        if (lease_.release(worker.identity().id)) nudge(&worker);
         look(&worker);
     }
     void front_gone(WorkerHandle& front) override { look(&front); }
@@ -29,22 +29,22 @@ class SharedMaster final : public AcceptMaster {
     bool take(WorkerHandle& worker, Message& message) override {
         if (message.type == MessageType::disconnect) left();
         if (message.type != MessageType::nudge || message.payload != kTurnOffered) return false;
-        nudge(ProcessRole::worker, &worker, &worker);
+        nudge(&worker, &worker);
         return true;
     }
 
  private:
     // It accepts no more, and has given up what it had.
     void left() {
-        if (in_turns_ && lease_.is_free(loop_.now())) nudge(ProcessRole::worker, nullptr);
+        if (in_turns_ && lease_.is_free(loop_.now())) nudge(nullptr);
         look(nullptr);
     }
 
     // A process of one role may have been woken for what is now the other's: while a reload changes the
     // strategy.
     void look(const WorkerHandle* but) {
-        if (somebody_waits(Strategy::shared)) nudge(ProcessRole::worker, but);
-        if (somebody_waits(Strategy::proxy)) nudge(ProcessRole::front, but);
+        if (somebody_waits(Strategy::shared)) nudge(but);
+        if (somebody_waits(Strategy::proxy)) nudge_fronts(but);
     }
 
     bool somebody_waits(Strategy strategy) const {
@@ -53,16 +53,26 @@ class SharedMaster final : public AcceptMaster {
         });
     }
 
-    // One but this, which looks at all its sockets; `last_choice` when there is none. One that is stopped has
-    // nudges enough.
-    void nudge(ProcessRole role, const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
-        std::vector<WorkerHandle*> able;
+    // Those that accept, but this one. One that is stopped has nudges enough.
+    std::vector<WorkerHandle*> able(ProcessRole role, const WorkerHandle* but) const {
+        std::vector<WorkerHandle*> found;
         for (auto& worker : workers_.all()) {
             const bool fits = worker->identity().role == role && worker->accepting();
-            if (fits && !worker->behind() && worker.get() != but) able.push_back(worker.get());
+            if (fits && !worker->behind() && worker.get() != but) found.push_back(worker.get());
         }
-        if (able.empty() && last_choice != nullptr) able.push_back(last_choice);
-        if (!able.empty()) able[turn_++ % able.size()]->send(MessageType::nudge);
+        return found;
+    }
+
+    // One worker but this, which looks at all its sockets; `last_choice` when there is none.
+    void nudge(const WorkerHandle* but, WorkerHandle* last_choice = nullptr) {
+        std::vector<WorkerHandle*> workers = able(ProcessRole::worker, but);
+        if (workers.empty() && last_choice != nullptr) workers.push_back(last_choice);
+        if (!workers.empty()) workers[turn_++ % workers.size()]->send(MessageType::nudge);
+    }
+
+    // All of them: a front that has no room looks at nothing.
+    void nudge_fronts(const WorkerHandle* but) {
+        for (WorkerHandle* front : able(ProcessRole::front, but)) front->send(MessageType::nudge);
     }
 
     EventLoop& loop_;

@@ -178,8 +178,7 @@ void Master::tick() {
     row.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
     row.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
     log().flush_repeats();
-    // The other binary has ended.
-    if (scoreboard_.fronts().keeps_secret && !shares_sockets()) scoreboard_.fronts().keeps_secret = false;
+    if (scoreboard_.fronts().keeps_secret && !shares_sockets()) workers_.sharing().alone();
     if (workers_stopped_ && ending_ == Ending::no) serve_stranded();
     tick_.start(loop_, kTick);
 }

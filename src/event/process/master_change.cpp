@@ -199,7 +199,7 @@ void Master::upgrade() {
 
 // The new one is gone: this is the server again.
 void Master::on_new_binary_ended(int status) {
-    scoreboard_.fronts().keeps_secret = false;
+    workers_.sharing().alone();
     log().notice("new binary process {}", describe_exit(status));
     auto original = [](const std::string& path) {
         const std::string_view suffix = kOldSuffix;

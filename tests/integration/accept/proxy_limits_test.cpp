@@ -141,6 +141,20 @@ TEST_P(ProxyWindow, AWorkerThatIsStuckHoldsNoMoreOfACrowd) {
     for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200);
 }
 
+// One alone has a larger window: there was nobody who would have been better off.
+TEST_P(ProxyWindow, ASecondWorkerMakesTheWindowCount) {
+    Server server(config(1, "front_processes " + std::to_string(GetParam()) + ";"));
+    ASSERT_TRUE(fronted(server, 1, GetParam()));
+    const pid_t first = server.workers().front();
+    server.signal(SIGTTIN);
+    ASSERT_TRUE(eventually([&] { return spread(server.port(), 10).size() == 2; }));
+    Stopped victim(first);
+    std::vector<Client> clients = crowd(server, 60);
+    ASSERT_TRUE(eventually([&] { return answered(clients) >= 59; })) << answered(clients);
+    victim.go_on();
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200);
+}
+
 TEST_P(ProxyWindow, WhenAllWereStuckTheFirstThatGoesOnHasTheOthersClients) {
     Server server(config(2, "handoff_queue 4; front_processes " + std::to_string(GetParam()) + ";"));
     ASSERT_TRUE(fronted(server, 2, GetParam()));

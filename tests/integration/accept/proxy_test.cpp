@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "event/listener.hpp"
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
@@ -203,6 +204,49 @@ TEST(ProxyTest, OverTcpOnlyItsOwnFrontsAreHeard) {
     }
     EXPECT_TRUE(server.wait_log("broken PROXY header: it is not from a front of this server", 2));
     EXPECT_TRUE(server.wait_log("broken PROXY header: it does not begin as one"));
+    EXPECT_EQ(fetch(server.port(), "/").status, 200);
+}
+
+// What is behind the numbers that only another configuration has sockets for is nobody of ours.
+TEST(ProxyTest, FrontsOfAnOlderConfigurationGoToNoPortThatItHasNot) {
+    const auto listening_at = [](std::string_view where, unsigned workers) {
+        return config(workers, "front_processes 1; worker_listen " + std::string(where) + "+;", "",
+                      "worker_switch_timeout 1s;");
+    };
+    const std::string host = own_loopback();
+    Listener stranger(*Address::parse(host + ":9003"), ListenOptions());
+    ASSERT_TRUE(stranger.bind_and_listen());
+    Server server(listening_at(host + ":9001", 2));
+    ASSERT_TRUE(fronted(server, 2));
+    const std::vector<pid_t> workers = server.workers();
+    for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 12; ++i) ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
+    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
+    server.set_config(listening_at(host + ":9101", 4));
+    EXPECT_EQ(server.reload().code, 0) << server.error_log();
+    EXPECT_TRUE(eventually([&] { return server.workers().size() == 6; }));
+    for (const pid_t pid : workers) ::kill(pid, SIGCONT);
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200) << server.error_log();
+    EXPECT_FALSE(stranger.somebody_waits());
+}
+
+TEST(ProxyTest, WhatAKilledWorkerHadNotTakenIsServedWhileTheServerRests) {
+    Server server(config(2));
+    ASSERT_TRUE(fronted(server, 2));
+    const std::vector<pid_t> workers = server.workers();
+    for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 6; ++i) {
+        ASSERT_TRUE(clients.emplace_back(server.port()).get("/", "Connection: close\r\n"));
+    }
+    ASSERT_TRUE(eventually([&] { return accepted(server.port()) == clients.size(); }));
+    server.signal(SIGWINCH);
+    ASSERT_TRUE(eventually([&] { return server.fronts().empty(); })) << server.error_log();
+    for (const pid_t pid : workers) ::kill(pid, SIGKILL);
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200) << server.error_log();
+    EXPECT_TRUE(eventually([&] { return server.workers().empty(); })) << server.error_log();
+    EXPECT_EQ(server.reload().code, 0);
     EXPECT_EQ(fetch(server.port(), "/").status, 200);
 }
 

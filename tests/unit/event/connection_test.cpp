@@ -274,7 +274,7 @@ TEST_P(ConnectionsTest, WhenShortTheLongestIdleIsEvicted) {
         peers.push_back(std::move(peer));
     }
     EXPECT_EQ(pool_.free(), 0u);
-    EXPECT_TRUE(pool_.full());
+    EXPECT_FALSE(pool_.make_room());
     auto [refused, lost] = local_pair(pool_);
     EXPECT_EQ(refused, nullptr);
     EXPECT_TRUE(ends(lost)) << "a refused descriptor is closed";
@@ -283,21 +283,60 @@ TEST_P(ConnectionsTest, WhenShortTheLongestIdleIsEvicted) {
     connections[1]->idle(true);
     connections[2]->idle(true);  // most recently used now
     EXPECT_EQ(pool_.idle(), 2u);
-    EXPECT_FALSE(pool_.full());
+    EXPECT_TRUE(pool_.make_room());
+    EXPECT_EQ(pool_.idle(), 1u);
     auto [admitted, peer] = local_pair(pool_);
     EXPECT_NE(admitted, nullptr);
     EXPECT_TRUE(connections[1]->closed());
     EXPECT_FALSE(connections[2]->closed());
     EXPECT_EQ(pool_.evicted(), 1u);
     connections[2]->idle(false);
-    EXPECT_TRUE(pool_.full());
+    EXPECT_FALSE(pool_.make_room());
+}
+
+// It has just begun to say something.
+class Staying final : public Session {
+    void on_readable() override {}
+    void on_evict() override {}
+};
+
+TEST_P(ConnectionsTest, OneThatDoesNotGoWhenItIsAskedMakesNoRoom) {
+    tcp_pair(pool_).first->close();
+    turn();
+    std::vector<Peer> peers;
+    while (pool_.make_room()) {
+        auto [connection, peer] = local_pair(pool_);
+        connection->set_session(std::make_unique<Staying>());
+        connection->idle(true);
+        peers.push_back(std::move(peer));
+    }
+    EXPECT_EQ(pool_.idle(), 0U);
+    EXPECT_EQ(pool_.evicted(), 0U);
+    pool_.for_each([](Connection& connection) { connection.idle(true); });
+    EXPECT_EQ(pool_.connect(listener_->address()), nullptr);
+    EXPECT_FALSE(listener_->somebody_waits());
+}
+
+TEST_P(ConnectionsTest, RoomIsMadeBesidesWhatIsReserved) {
+    std::vector<Peer> peers;
+    for (int i = 0; i < 3; ++i) {
+        auto [connection, peer] = local_pair(pool_);
+        connection->idle(true);
+        peers.push_back(std::move(peer));
+    }
+    pool_.reserve();
+    pool_.reserve();
+    EXPECT_TRUE(pool_.make_room());
+    EXPECT_EQ(pool_.used(), 1U);
+    pool_.unreserve();
+    pool_.unreserve();
 }
 
 TEST_P(ConnectionsTest, AFullPoolConnectsToNobody) {
     tcp_pair(pool_).first->close();
     turn();
     std::vector<Peer> peers;
-    while (!pool_.full()) peers.push_back(std::move(local_pair(pool_).second));
+    while (pool_.make_room()) peers.push_back(std::move(local_pair(pool_).second));
     EXPECT_EQ(pool_.connect(listener_->address()), nullptr);
     EXPECT_EQ(errno, ENOBUFS);
     EXPECT_FALSE(listener_->somebody_waits());

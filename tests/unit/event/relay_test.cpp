@@ -33,9 +33,12 @@ class RelayTest : public ConnectionTest {
         auto [server_side, server] = server_is_unix ? local_pair(pool_) : tcp_pair(pool_);
         make_nonblocking(client.fd());
         make_nonblocking(server.fd());
-        options.ended = Callback<RelayEnd>::to<&RelayTest::on_ended>(*this);
-        Relay::start(*client_side, *server_side, std::move(options));
+        start(*client_side, *server_side, std::move(options));
         return {std::move(client), std::move(server), client_side, server_side};
+    }
+    void start(Connection& client_side, Connection& server_side, RelayOptions options) {
+        options.ended = Callback<RelayEnd>::to<&RelayTest::on_ended>(*this);
+        Relay::start(client_side, server_side, std::move(options));
     }
     void on_ended(RelayEnd how) {
         ++ended_;
@@ -134,6 +137,32 @@ TEST_P(RelayTest, AResetIsPassedOnAsOne) {
     EXPECT_EQ(how_, RelayEnd::reset);
     EXPECT_TRUE(ends(link.server));
     EXPECT_EQ(link.server.error(), ECONNRESET);
+}
+
+// By the time start() returns there is nobody to be told anything.
+TEST_P(RelayTest, AClientMayBeGoneWhenItBeginsInAWorkerThatDrains) {
+    auto [client_side, client] = tcp_pair(pool_);
+    auto [server_side, server] = tcp_pair(pool_);
+    const linger reset{1, 0};
+    ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    client.hang_up();
+    ASSERT_TRUE(run_until([&] { return client_side->maybe_readable(); }));
+    RelayOptions options;
+    options.hurried = true;
+    start(*client_side, *server_side, std::move(options));
+    EXPECT_EQ(client_side->session(), nullptr);
+    EXPECT_TRUE(over());
+    EXPECT_EQ(how_, RelayEnd::reset);
+}
+
+TEST_P(RelayTest, InAWorkerThatDrainsItWaitsForNobodyWhoHasItsAnswer) {
+    RelayOptions options;
+    options.hurried = true;
+    Link link = this->link(false, std::move(options));
+    link.server.hang_up();
+    ASSERT_TRUE(ends(link.client));
+    EXPECT_EQ(pool_.idle(), 0U) << "it is not one of those that a drain closes";
+    EXPECT_TRUE(over());
 }
 
 TEST_P(RelayTest, WithoutPipesBytesAreCopied) {

@@ -56,6 +56,29 @@ TEST_F(ProxyMasterTest, WhatIsInTheSocketStillWaits) {
     EXPECT_EQ(place().waiting(), 1U);
 }
 
+TEST_F(ProxyMasterTest, WhatTwoBinariesCountedApartFillsNoWindowOnceOneIsAlone) {
+    board_.fronts().keeps_secret = true;
+    place().offered = 7;
+    place().taken = 5;
+    master_->alone();
+    EXPECT_EQ(place().difference(), 0);
+    EXPECT_FALSE(board_.fronts().keeps_secret);
+}
+
+TEST_F(ProxyMasterTest, WhatNobodyHasTakenIsStrandedWhileTheServerRests) {
+    EXPECT_FALSE(master_->stranded());
+    const Listener& door = *listeners_.items()[0].privates.front().listener;
+    const FileDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    place().offered = 1;
+    ASSERT_EQ(::connect(client.get(), door.address().data(), door.address().length()), 0);
+    EXPECT_TRUE(master_->stranded());
+    board_.fronts().keeps_secret = true;
+    EXPECT_FALSE(master_->stranded()) << "the other binary has the same ports";
+    master_->alone();
+    EXPECT_EQ(place().waiting(), 1U);
+    EXPECT_TRUE(master_->stranded());
+}
+
 }  // namespace
 
 }  // namespace berth

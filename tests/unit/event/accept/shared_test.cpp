@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "event/accept/accept_strategy.hpp"
 #include "tests/unit/event/accept/serving.hpp"
 
 namespace berth {
@@ -111,6 +112,27 @@ TEST_F(SharedStrategyTest, DrainingItTakesWhatWaitsAndNothingAfter) {
     char byte = 0;
     EXPECT_EQ(::recv(late, &byte, 1, MSG_DONTWAIT), -1);  // it waits for somebody else
     EXPECT_EQ(counters().accepted.load(), 1U);
+}
+
+// Also one that was looked for what is forgotten, and found no room.
+TEST_F(SharedStrategyTest, WhilePausedItBeginsByItselfNeverAgain) {
+    load("worker_connections 1;");
+    Listener& listener = *listeners_.items()[0].listener;
+    const auto strategy =
+        make_shared_strategy(*worker_, listener, listener.fd(), counters(), Waking::one, {&Greeting::open});
+    strategy->arm();
+    const int first = connect();
+    ASSERT_TRUE(greeted(first));
+    strategy->pause();
+    const int second = connect();
+    strategy->nudge();
+    hang_up(first);
+    ASSERT_TRUE(run_until([&] { return worker_->connections().used() == 0; }));
+    const TimePoint begin = loop_->now();
+    while (loop_->now() - begin < Duration(50)) loop_->run_once(Duration(10));
+    EXPECT_EQ(counters().accepted.load(), 1U);
+    strategy->resume();
+    EXPECT_TRUE(greeted(second));
 }
 
 }  // namespace

@@ -97,12 +97,25 @@ class Bench:
             for running in started:
                 self.step(f"{running.peer.name}, {what} {turn + 1} of {runs}")
                 results[running].append(measure(running))
-        chosen = {}
-        for running, all_of_it in results.items():
-            chosen[running] = dict(median_run(all_of_it, "cpu_us"))
-            chosen[running]["errors"] = sum(run["errors"] for run in all_of_it)
-            chosen[running]["runs_cpu_us"] = [run["cpu_us"] for run in all_of_it]
-        return chosen
+        return {running: summary(all_of_it) for running, all_of_it in results.items()}
+
+    def take_turns_anew(self, chosen, runs, measure, what, **site):
+        """The same, but every run has its own processes, by peer: where one happens to have its memory makes it faster or
+        slower for as long as it lives, and the median of one process's runs would know nothing of that."""
+        results = {}
+        for turn in range(runs):
+            for peer in chosen:
+                with self.running([peer], 1, **site) as started:
+                    for running in started:
+                        self.step(f"{peer.name}, {what} {turn + 1} of {runs}")
+                        results.setdefault(peer, []).append(measure(running))
+        return {peer: summary(all_of_it) for peer, all_of_it in results.items()}
+
+
+def summary(runs):
+    """The median run, and of all the errors and what they cost."""
+    return {**median_run(runs, "cpu_us"), "errors": sum(run["errors"] for run in runs),
+            "runs_cpu_us": [run["cpu_us"] for run in runs]}
 
 
 PERCENTILES = (("p50_us", 50), ("p90_us", 90), ("p99_us", 99), ("p999_us", 99.9))

@@ -26,13 +26,13 @@ def note_missing(bench):
 def cost(bench, path, close=False, nginx=None):
     note_missing(bench)
     bench.plan_steps(2 * bench.plan.runs)
-    with bench.running(pair(bench), 1, nginx=nginx) as started:
-        for running in started:
-            bench.warm(running, path, close)
-        results = bench.take_turns(
-            started, bench.plan.runs, lambda r: bench.flat_out(r, path, bench.plan.seconds, close), "run")
-        for running, figures in results.items():
-            bench.note(running.peer, 1, **figures)
+
+    def measure(running):
+        bench.warm(running, path, close)
+        return bench.flat_out(running, path, bench.plan.seconds, close)
+
+    for peer, figures in bench.take_turns_anew(pair(bench), bench.plan.runs, measure, "run", nginx=nginx).items():
+        bench.note(peer, 1, **figures)
 
 
 def idle_memory(bench):
@@ -86,11 +86,12 @@ def respawn(bench):
 
 
 def weigh(plan, _):
-    return 2 * (plan.runs * max(1, plan.seconds) + plan.warm + 0.3)
+    return 2 * plan.runs * (max(1, plan.seconds) + plan.warm + 0.4)
 
 
 COLUMNS = ("cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "voluntary", "errors")
-SMALL = "64 connections from wrk on the other core, one worker; the servers take turns, the median run counts."
+SMALL = ("64 connections from wrk on the other core, one worker; the servers take turns, are started anew for each run, and "
+         "the median run counts.")
 
 SCENARIOS = [
     Scenario("one-return", "One worker: return 200", SMALL, partial(cost, path="/return"), weigh, COLUMNS, essential=True),

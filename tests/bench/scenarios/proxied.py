@@ -48,15 +48,20 @@ def cost(bench, path, rate):
     plan = bench.plan
     bench.plan_steps(len(chosen) * (plan.compare_runs + 1))
     behind = backend(bench)
+    where = site([behind.port])
+
+    def measure(running):
+        bench.warm(running, path)
+        return bench.flat_out(running, path, plan.compare_seconds)
+
     try:
-        with bench.running(chosen, 1, **site([behind.port])) as started:
+        results = bench.take_turns_anew(chosen, plan.compare_runs, measure, "run", **where)
+        with bench.running(list(results), 1, **where) as started:
             for running in started:
                 bench.warm(running, path)
-            results = bench.take_turns(started, plan.compare_runs, lambda r: bench.flat_out(r, path, plan.compare_seconds), "run")
-            for running, figures in results.items():
                 bench.step(f"{running.peer.name}, {rate} requests a second")
-                figures.update(bench.fixed_rate(running, path, plan.fixed_seconds, rate))
-                bench.note(running.peer, 1, **figures)
+                fixed = bench.fixed_rate(running, path, plan.fixed_seconds, rate)
+                bench.note(running.peer, 1, **results[running.peer], **fixed)
     finally:
         behind.stop()
 
@@ -157,15 +162,15 @@ def relayed(bench, running):
 
 
 def weigh(plan, _):
-    return 3 * (plan.compare_runs * max(1, plan.compare_seconds) + plan.fixed_seconds + plan.warm + 0.3)
+    return 3 * (plan.compare_runs * (max(1, plan.compare_seconds) + plan.warm + 0.4) + plan.fixed_seconds + plan.warm + 0.3)
 
 
 COLUMNS = ("cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "fixed_p50_us", "fixed_p99_us", "fixed_p999_us",
            "voluntary", "errors", "fixed_errors")
 SCENARIOS = [
     Scenario("proxied", "Proxied small answers",
-             "proxy_pass to one backend that answers 12 bytes, one worker, 64 kept connections; CPU of the proxy alone. The backend "
-             f"runs on the load's core. Latencies at {KEEPALIVE_RATE} requests a second.",
+             "proxy_pass to one backend that answers 12 bytes, one worker, 64 kept connections; CPU of the proxy alone, which is "
+             f"started anew for each run. The backend runs on the load's core. Latencies at {KEEPALIVE_RATE} requests a second.",
              partial(cost, path="/app/return", rate=KEEPALIVE_RATE), weigh, COLUMNS, essential=True),
     Scenario("proxied-1m", "Proxied answers of 1 MB", "The same with 1 MB from a file; latencies at 200 requests a second.",
              partial(cost, path="/app/1m.bin", rate=200), weigh, COLUMNS),

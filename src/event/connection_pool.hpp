@@ -26,7 +26,7 @@ class ConnectionPool {
     // is watched by the loop, or, if it was accepted and clients seem to send at once, read first: one that
     // is over after its first answer costs the poller nothing. When few slots are left, the longest idle
     // connections are evicted. Null when all are in use and none was idle, or the poller refused (errno says
-    // which; ENOBUFS when full); the descriptor is closed then, so ask full() first if it should not be.
+    // which; ENOBUFS when full); the descriptor is closed then, so ask make_room() first if it should not be.
     Connection* open(FileDescriptor fd, Address peer, Listener* listener = nullptr);
 
     // An outgoing connection: a socket connecting to `to`; bound to `from` if that is specified, which need

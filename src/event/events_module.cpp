@@ -110,8 +110,9 @@ constexpr Directive directives[] = {
         "taken, that is, accepted. A worker that is stuck holds no more than these; when all have that many, "
         "the others wait in the master or the front (handoff_queue) and go to whoever has room first. With "
         "more than 1, a busy server needs fewer wake-ups for the same connections. With proxy it does not "
-        "hold for worker_processes 1, where nobody else could take them, and not while the binary is being "
-        "upgraded and both serve.",
+        "hold for a worker that is alone (worker_processes 1), where nobody else could take them, and not "
+        "while "
+        "the binary is being upgraded and both serve.",
         {1, kMostHandoffWindow}),
     rows::number<&C::handoff_queue>(
         "handoff_queue", in_events,

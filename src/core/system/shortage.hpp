@@ -5,11 +5,11 @@
 
 namespace berth {
 
-// Of descriptors (this process or the system), of buffers, of memory, or of ports for outgoing connections,
-// as an errno says (errno(3), connect(2)). It may pass.
+// Of descriptors (this process or the system), of buffers or of memory, as an errno says (errno(3)). It may
+// pass.
 inline bool is_shortage(int error_number) noexcept {
     return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
-           error_number == ENOMEM || error_number == EADDRNOTAVAIL;
+           error_number == ENOMEM;
 }
 
 }  // namespace berth

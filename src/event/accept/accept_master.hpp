@@ -48,7 +48,7 @@ class AcceptMaster {
     // While it rests: connections have come back meanwhile (whoever had them died) that only workers of this
     // server can serve.
     virtual bool stranded() const { return false; }
-    // The binary that served the same sockets beside this one has ended.
+    // No other binary serves the same sockets any more, or it has never begun to.
     virtual void alone() {}
     // The whole server ends: nothing is accepted any more, and the listeners are about to be closed. `last`:
     // no other binary serves the same sockets.

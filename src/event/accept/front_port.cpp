@@ -32,12 +32,12 @@ void FrontPort::Slot::unlinked() noexcept {
     uncount(counters.descriptors);
 }
 
-FrontPort::FrontPort(Worker& front, const Listening::Entry& entry, Listener& listener,
-                     ListenerCounters& counters)
+FrontPort::FrontPort(Worker& front, const Listening::Entry& entry, const ListenerSet::Item& item)
     : front_(front),
       entry_(entry),
-      listener_(listener),
-      counters_(counters),
+      listener_(*item.listener),
+      index_(item.index),
+      counters_(front.row().listener(item.index)),
       balancer_(entry.balance),
       workers_(worker_count(front.cycle().conf<ProcessConf>())),
       retry_(Callback<>::to<&FrontPort::on_retry>(*this)),
@@ -67,6 +67,7 @@ void FrontPort::learn_slots() {
 
 // More than its configuration says there are by SIGTTIN.
 bool FrontPort::has_address(unsigned slot) noexcept {
+    if (front_.scoreboard().is_closed(index_, front_.generation())) return false;
     return slot < workers_ || board().places[slot].generation.load() == front_.generation();
 }
 
@@ -80,7 +81,8 @@ bool FrontPort::is_strict() noexcept { return !board().keeps_secret && !front_.d
 // A worker that is alone has no others who would be better off: what it holds when it dies is its
 // successor's, as that has the same socket.
 std::uint32_t FrontPort::own_window() noexcept {
-    const bool alone = std::ranges::count_if(order_, [&](unsigned slot) { return has_address(slot); }) <= 1;
+    const auto counts = [&](unsigned slot) { return has_address(slot); };
+    const bool alone = workers_ == 1 && std::ranges::count_if(order_, counts) <= 1;
     return alone ? kMostHandoffWindow : *conf().handoff_window;
 }
 
@@ -98,12 +100,12 @@ std::uint32_t FrontPort::window() noexcept {
 }
 
 // One that nobody has looked at for long is not known to be.
-bool FrontPort::is_stuck(unsigned slot) noexcept {
+bool FrontPort::is_stuck(unsigned slot, std::uint32_t most) noexcept {
     const FrontBoard::Place& place = board().places[slot];
     Slot& known = slots_[slot];
     const TimePoint now = front_.loop().now();
     const std::uint32_t taken = place.taken.load();
-    const bool moves = place.waiting() < window() || taken != known.taken || now - known.looked >= kPatience;
+    const bool moves = place.waiting() < most || taken != known.taken || now - known.looked >= kPatience;
     if (moves) known.moved = now;
     known.looked = now;
     known.taken = taken;
@@ -120,7 +122,7 @@ FrontPort::Choice FrontPort::choose(const Address& client, const std::vector<uns
         if (!is_served(slot)) continue;
         choice.somebody = choice.somebody || !slots_[slot].failing;
         if (std::ranges::find(but, slot) != but.end()) continue;
-        if (by_address() ? is_stuck(slot) : !has_room(slot)) continue;
+        if (by_address() ? is_stuck(slot, most) : !has_room(slot)) continue;
         candidates_.push_back({slot, slots_[slot].open});
     }
     somebody_ = choice.somebody;
@@ -178,6 +180,10 @@ void FrontPort::lost() {
 
 void FrontPort::short_of(int error_number) {
     short_ = true;
+    say_short(error_number);
+}
+
+void FrontPort::say_short(int error_number) {
     if (std::exchange(said_short_, true)) return;
     count(counters_.failures);
     front_.log().crit("{}: connections to {} wait", system_error("connect", "a worker", error_number).message,

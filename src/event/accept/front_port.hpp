@@ -13,6 +13,7 @@
 #include "event/connection.hpp"
 #include "event/events_module.hpp"
 #include "event/listening.hpp"
+#include "event/process/listener_set.hpp"
 #include "event/process/worker.hpp"
 #include "event/relay.hpp"
 
@@ -60,7 +61,8 @@ class FrontPort final : public Buried {
         bool somebody = false;
     };
 
-    FrontPort(Worker& front, const Listening::Entry& entry, Listener& listener, ListenerCounters& counters);
+    // `item` is the entry's.
+    FrontPort(Worker& front, const Listening::Entry& entry, const ListenerSet::Item& item);
 
     Worker& front() noexcept { return front_; }
     FrontBoard& board() noexcept { return front_.scoreboard().fronts(); }
@@ -88,11 +90,13 @@ class FrontPort final : public Buried {
     void look_again() noexcept;
     // It waits no more.
     void release(FrontWaiter& waiter) noexcept;
-    // One that waits is closed, as all are.
+    // One that waits is closed: when all connections are.
     void lost();
-    // There is no descriptor, or what else is_shortage() means, for a connection to a worker; who needs it is
-    // to be held.
+    // There is no descriptor, or what else is_shortage() means, for a connection to any worker; who needs it
+    // is to be held.
     void short_of(int error_number);
+    // So it is said, in the log, once until nobody waits any more.
+    void say_short(int error_number);
     // How many more may be accepted now, so that no more than handoff_queue wait. A front that leaves takes
     // all that come, as long as it can bring them to workers.
     std::size_t room() noexcept;
@@ -111,7 +115,7 @@ class FrontPort final : public Buried {
     bool is_strict() noexcept;
     std::uint32_t own_window() noexcept;
     std::uint32_t window() noexcept;
-    bool is_stuck(unsigned slot) noexcept;
+    bool is_stuck(unsigned slot, std::uint32_t most) noexcept;
     void on_retry();
     void place_waiting();
     void ask() noexcept;
@@ -121,6 +125,7 @@ class FrontPort final : public Buried {
     Worker& front_;
     const Listening::Entry& entry_;
     Listener& listener_;
+    const std::size_t index_;
     ListenerCounters& counters_;
     Balancer balancer_;
     const unsigned workers_;  // of its configuration
@@ -130,7 +135,7 @@ class FrontPort final : public Buried {
     std::vector<Balancer::Candidate> candidates_;
     Waiters held_;
     std::size_t waiting_ = 0;  // in held_
-    bool short_ = false;       // of descriptors
+    bool short_ = false;       // of descriptors or memory
     bool somebody_ = false;    // of the last choice
     bool said_short_ = false;
     bool paused_ = false;

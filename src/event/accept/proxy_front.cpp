@@ -149,7 +149,7 @@ void FrontSession::on_deadline() {
 void FrontSession::arrived() { port_.somebody_waits() ? hold(State::queued) : place(); }
 
 void FrontSession::try_again() {
-    if (connection().closed()) return;
+    if (connection().closed()) return port_.lost(), port_.release(waiter_);
     tried_.clear();
     place();
 }
@@ -172,7 +172,8 @@ FrontSession::Offer FrontSession::offer(unsigned slot) {
     if (server == nullptr) {
         --port_.board().places[slot].offered;
         if (worker_ == 0) return Offer::refused;
-        // Not the worker's doing.
+        // Not the worker's doing. Of local ports there may be some towards another one.
+        if (errno == EADDRNOTAVAIL) return port_.say_short(errno), Offer::refused;
         if (is_shortage(errno)) return port_.short_of(errno), Offer::no_descriptor;
         if (port_.failed(slot, worker_, errno)) refused();
         return Offer::refused;
@@ -385,8 +386,7 @@ class FrontStrategy final : public AcceptStrategy {
 
  private:
     static FrontPort& keep(Worker& front, const Listening::Entry& entry, ListenerSet::Item& item) {
-        auto port =
-            std::make_unique<FrontPort>(front, entry, *item.listener, front.row().listener(item.index));
+        auto port = std::make_unique<FrontPort>(front, entry, item);
         FrontPort& kept = *port;
         front.keep(std::move(port));
         return kept;

@@ -51,10 +51,12 @@ class ProxyMaster final : public AcceptMaster {
         drifts_.clear();
         board_.keeps_secret = false;
     }
-    // Ports are the other binary's, too, if there is one: its workers take what waits there.
+    // Ports are the other binary's, too, if there is one: its workers take what waits there. Anybody can
+    // connect to them: what no front has brought does not count.
     bool stranded() const override {
         return waits([&](const ListenerSet::SlotSocket& door) {
-            return !board_.keeps_secret || door.listener->address().is_unix();
+            const bool ours = !board_.keeps_secret || door.listener->address().is_unix();
+            return ours && board_.places[door.slot].waiting() > 0;
         });
     }
     void close(bool) override { check_.stop(); }

@@ -60,6 +60,7 @@ class SharedStrategy final : public AcceptStrategy, private AcceptTurn::Member {
     }
     // What is left when it may take no more is the kernel's to tell of again.
     void nudge() override {
+        if (retry_.armed() && !paused_) return;  // it looks by itself, when there may be room
         if (turn_ != nullptr) turn_->offered();
         const unsigned most = opener_.room != nullptr ? std::min(opener_.room(opener_.user), kSweep) : kSweep;
         if (most > 0 && accept_some(most) == most) watch_anew();

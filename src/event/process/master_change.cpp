@@ -57,7 +57,11 @@ Result<void> Master::start_candidate() {
     for (unsigned slot = 0; slot < count; ++slot) {
         if (Result<void> spawned = workers_.spawn(*candidate_, slot); !spawned) return spawned;
     }
-    scoreboard_.fronts().keeps_secret = shares_sockets();
+    if (shares_sockets()) {
+        scoreboard_.fronts().keeps_secret = true;
+    } else if (scoreboard_.fronts().keeps_secret) {
+        workers_.sharing().alone();
+    }
     for (unsigned slot = 0; slot < front_count(*candidate_->cycle); ++slot) {
         Result<void> spawned = workers_.spawn(*candidate_, slot, ProcessRole::front);
         if (!spawned) return spawned;
@@ -107,8 +111,11 @@ void Master::finish_commit() {
 // What the configuration in force does not want, and no front that still lives.
 void Master::retire_sockets(bool keep_paths) {
     if (candidate_ != nullptr || workers_.drain_pending()) return;
-    const bool keep_doors = workers_.has_other_fronts(current_->number());
-    listeners_.retire(current_->cycle->conf<Listening>(), keep_paths, keep_doors);
+    const auto& wanted = current_->cycle->conf<Listening>();
+    for (const ListenerSet::Item& item : listeners_.items()) {
+        if (wanted.find(item.address) == nullptr) scoreboard_.close_listener(item.index, current_->number());
+    }
+    listeners_.retire(wanted, keep_paths, workers_.has_other_fronts(current_->number()));
     listeners_.forget();
 }
 

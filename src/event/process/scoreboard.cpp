@@ -239,6 +239,14 @@ void Scoreboard::name_listener(std::size_t index, std::string_view address, cons
     name.length.store(static_cast<std::uint32_t>(length), std::memory_order_release);
 }
 
+void Scoreboard::close_listener(std::size_t index, std::uint64_t generation) noexcept {
+    if (index < ScoreboardRow::kListeners) memory_->listeners[index].closed = generation;
+}
+
+bool Scoreboard::is_closed(std::size_t index, std::uint64_t generation) const noexcept {
+    return index < ScoreboardRow::kListeners && memory_->listeners[index].closed.load() > generation;
+}
+
 void Scoreboard::forget_listener(std::size_t index) noexcept {
     const auto move = [&](ScoreboardRow& row) {
         move_counts(row.listeners[ScoreboardRow::kListeners], row.listeners[index], kListenerSums,

@@ -185,6 +185,10 @@ class Scoreboard {
     // Empty when the index was never named, as is that of the last one, which stands for many.
     std::string_view listener_address(std::size_t index) const noexcept;
     std::string_view listener_strategy(std::size_t index) const noexcept;
+    // Its sockets are about to be closed, as this generation does not serve it: who is of an older one, and
+    // goes on, must not think that what is at its addresses from then on is ours.
+    void close_listener(std::size_t index, std::uint64_t generation) noexcept;
+    bool is_closed(std::size_t index, std::uint64_t generation) const noexcept;
 
     // Of strategy=proxy.
     FrontBoard& fronts() noexcept { return memory_->fronts; }
@@ -209,6 +213,7 @@ class Scoreboard {
         char address[120];  // a unix path needs 114
         std::atomic<std::uint32_t> length;
         std::atomic<const char*> strategy;
+        std::atomic<std::uint64_t> closed;  // by this generation; 0: never
     };
     // A master that dies in the middle of giving back must not hold its workers.
     static constexpr int kMostReads = 100;

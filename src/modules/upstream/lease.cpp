@@ -28,7 +28,7 @@ Failure connect_failure(int error_number) noexcept {
 }
 
 bool is_own_failure(int error_number) noexcept {
-    return is_shortage(error_number) || error_number == EADDRINUSE;
+    return is_shortage(error_number) || error_number == EADDRINUSE || error_number == EADDRNOTAVAIL;
 }
 
 Lease::~Lease() {

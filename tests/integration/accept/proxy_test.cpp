@@ -231,6 +231,33 @@ TEST(ProxyTest, FrontsOfAnOlderConfigurationGoToNoPortThatItHasNot) {
     EXPECT_FALSE(stranger.somebody_waits());
 }
 
+TEST(ProxyTest, AFrontThatWakesUpLateGoesToNoPortThatWasGivenBack) {
+    const std::string host = own_loopback();
+    const auto serving = [&](std::string_view listen) {
+        return "worker_processes 2; worker_switch_timeout 1s;\nevents { front_processes 1; accept_hold "
+               "100ms; "
+               "worker_listen " +
+               host + ":9001+; }\nhttp { server { listen 127.0.0.1:{port1}; " + std::string(listen) +
+               " location / { return 200 $pid; } } }\n";
+    };
+    Server server(serving("listen 127.0.0.1:{port} strategy=proxy;"));
+    ASSERT_TRUE(fronted(server, 2));
+    const pid_t front = server.fronts().at(0);
+    ::kill(front, SIGSTOP);
+    std::vector<Client> clients;
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
+    server.set_config(serving(""));
+    EXPECT_EQ(server.reload().code, 0) << server.error_log();
+    Listener stranger(*Address::parse(host + ":9001"), ListenOptions());
+    Listener another(*Address::parse(host + ":9002"), ListenOptions());
+    EXPECT_TRUE(eventually([&] { return stranger.bind_and_listen().ok(); }));
+    EXPECT_TRUE(eventually([&] { return another.bind_and_listen().ok(); }));
+    ::kill(front, SIGCONT);
+    for (Client& client : clients) EXPECT_EQ(client.read_response().status, 0);
+    EXPECT_FALSE(stranger.somebody_waits());
+    EXPECT_FALSE(another.somebody_waits());
+}
+
 TEST(ProxyTest, WhatAKilledWorkerHadNotTakenIsServedWhileTheServerRests) {
     Server server(config(2));
     ASSERT_TRUE(fronted(server, 2));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "core/build_info.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -27,7 +28,9 @@ class Browser : public testing::Test {
         std::filesystem::copy(source_folder() + "/conf", server_.folder() / "conf",
                               std::filesystem::copy_options::recursive);
         ASSERT_TRUE(server_.start()) << server_.err();
-        ASSERT_EQ(fetch(server_.port(), "/").status, 200);
+        const int status = fetch(server_.port(), "/").status;
+        if (kLeavesModulesOut && status == 403) GTEST_SKIP() << "this build leaves modules out: index";
+        ASSERT_EQ(status, 200);
     }
     // Chromium with what it shall do with the page; it talks to nobody but this machine. On a busy one it may
     // take longer to start than run_program() waits: then it is asked again.

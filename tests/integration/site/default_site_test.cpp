@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/build_info.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
 
@@ -57,6 +58,9 @@ TEST(Manual, TheSchemaIsJson) {
     if (!has_program("python3")) GTEST_SKIP() << "python3 reads the JSON";
     const RunResult schema = run_program({server_program(), "--schema"});
     ASSERT_EQ(schema.code, 0);
+    if (kLeavesModulesOut && schema.out.find("\"proxy_http_version\"") == std::string::npos) {
+        GTEST_SKIP() << "this build leaves modules out: proxy_http_version";
+    }
     RunOptions options;
     options.input = schema.out;
     const RunResult read = run_program(

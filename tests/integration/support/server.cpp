@@ -104,7 +104,6 @@ Server::Server(std::string_view config, ServerOptions options) : options_(std::m
     for (std::size_t i = 0; i < kPorts; ++i) ports_.emplace_back();
     set_config(config);
     if (options_.start && !start()) {
-        skip_if_left_out(err() + error_log());
         ADD_FAILURE() << "the server did not start\n"
                       << err() << error_log() << "\n"
                       << folder_.read(options_.config_name);
@@ -172,7 +171,9 @@ bool Server::start() {
         return exited_ || alive(master());
     });
     exit_status_ = status;
-    return alive(master());
+    if (alive(master())) return true;
+    skip_if_left_out(err() + error_log());
+    return false;
 }
 
 RunResult Server::command(const std::vector<std::string>& more) {

@@ -2,7 +2,11 @@
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from figures import number, ratio
+from figures import chance, median, number, ratio
+
+
+def greatest(values):
+    return max((v for v in values if v is not None), default=None)
 
 
 class Rows:
@@ -21,12 +25,14 @@ class Rows:
     def per(self, scenario, figure, peer, other, other_scenario=None):
         return ratio(self.get(scenario, peer, figure), self.get(other_scenario or scenario, other, figure))
 
+    def by_turn(self, scenario, figure, peer, other):
+        """The ratio of the two in each turn, and of these the median: both saw the same weather in a turn, not in two."""
+        mine, its = (self.get(scenario, p, f"runs_{figure}") or [] for p in (peer, other))
+        return median([ratio(a, b) for a, b in zip(mine, its)])
+
     def total(self, scenario, figure, peers):
         found = [v for v in (self.get(scenario, p, figure) for p in peers) if v is not None]
         return sum(found) if found else None
-
-    def least(self, scenario, figure, peers):
-        return min((v for v in (self.get(scenario, p, figure) for p in peers) if v is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Bar:
 
 
 def cpu(scenario, text, limit, peer="berth", other="nginx"):
-    return Bar(scenario, text, lambda rows: rows.per(scenario, "cpu_us", peer, other), limit)
+    return Bar(scenario, text, lambda rows: rows.by_turn(scenario, "cpu_us", peer, other), limit)
 
 
 def plain(scenario, text, peer, figure, limit, unit="", at_least=False):
@@ -85,14 +91,22 @@ def reload():
                   lambda rows, peer=peer: rows.per("reload", "longest_gap_us", peer, "nginx"), 2)
 
 
+def longer_by_chance(gaps, others):
+    """Kill by kill, as both took turns. The longest of a few gaps is the machine's doing, and of two servers that add nothing
+    to it, either has the longer one half of the time: what counts is whether one has it too often for that."""
+    pairs = list(zip(gaps or [], others or []))
+    return chance(sum(a > b for a, b in pairs), len(pairs)) if pairs else None
+
+
 def proxied():
     yield Bar("proxied", "proxied small answers against the better of nginx and HAProxy",
-              lambda rows: ratio(rows.get("proxied", "berth", "cpu_us"), rows.least("proxied", "cpu_us", ("nginx", "haproxy"))),
-              0.90)
+              lambda rows: greatest(rows.by_turn("proxied", "cpu_us", "berth", peer) for peer in ("nginx", "haproxy")), 0.90)
     yield cpu("proxied-1m", "proxied answers of 1 MB against nginx", 1.0)
     yield plain("backend", "failed requests while a backend is killed and restored", "berth", "failed", 0)
-    yield Bar("backend", "longest gap while a backend is killed, against nginx",
-              lambda rows: rows.per("backend", "longest_gap_us", "berth", "nginx"), 1.0)
+    yield plain("backend", "longest gap of all kills", "berth", "worst_gap_us", 41000, "µs")
+    yield Bar("backend", "gaps longer than nginx's: how often there would be as many of them if both were alike",
+              lambda rows: longer_by_chance(rows.get("backend", "berth", "gaps_us"), rows.get("backend", "nginx", "gaps_us")),
+              0.05, "", at_least=True)
 
 
 BARS = [

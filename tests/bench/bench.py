@@ -108,14 +108,15 @@ class Bench:
                 with self.running([peer], 1, **site) as started:
                     for running in started:
                         self.step(f"{peer.name}, {what} {turn + 1} of {runs}")
-                        results.setdefault(peer, []).append(measure(running))
-        return {peer: summary(all_of_it) for peer, all_of_it in results.items()}
+                        results.setdefault(peer, {})[turn] = measure(running)
+        return {peer: summary([by_turn.get(turn) for turn in range(runs)]) for peer, by_turn in results.items()}
 
 
-def summary(runs):
-    """The median run, and of all the errors and what they cost."""
+def summary(turns):
+    """The median run, of all the errors, and what each turn's run cost: None where there was none."""
+    runs = [run for run in turns if run]
     return {**median_run(runs, "cpu_us"), "errors": sum(run["errors"] for run in runs),
-            "runs_cpu_us": [run["cpu_us"] for run in runs]}
+            "runs_cpu_us": [run and run["cpu_us"] for run in turns]}
 
 
 PERCENTILES = (("p50_us", 50), ("p90_us", 90), ("p99_us", 99), ("p999_us", 99.9))

@@ -1,4 +1,5 @@
 """Small statistics: the median of several runs, points of latency curves, numbers as people read them."""
+import math
 import statistics
 
 
@@ -24,6 +25,11 @@ def at(curve, percent):
 
 def ratio(a, b):
     return None if a is None or not b else a / b
+
+
+def chance(heads, throws):
+    """How likely so many heads or more are with a fair coin: the sign test, one-sided."""
+    return sum(math.comb(throws, n) for n in range(heads, throws + 1)) / 2 ** throws
 
 
 def number(value):

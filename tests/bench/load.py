@@ -40,17 +40,27 @@ class Held:
 
 
 class Served:
-    """A backend that is there and gone in no time: what a death takes from the load's core is not what is measured."""
+    """A backend that is there and gone in no time: what a death, or a start, takes from the load's core is not what is
+    measured."""
 
     def __init__(self, owner, client, port):
         self._owner, self._client, self.port = owner, client, port
-        self.start()
+        self._serving = self._next = None
+        self.prepare()
+        self.serve()
 
-    def start(self):
-        self._process = self._owner.start([self._client, "--port", str(self.port), "--serve"], processes.LOAD_CORE)
+    def prepare(self):
+        """Starts the process that will serve next: nothing but its listening is left to be done then."""
+        self._next = self._owner.start([self._client, "--port", str(self.port), "--serve"], processes.LOAD_CORE,
+                                       stdin=subprocess.PIPE)
+
+    def serve(self):
+        self._serving, self._next = self._next, None
+        self._serving.stdin.close()
 
     def kill(self):
-        self._owner.kill(self._process)
+        """Kills what serves."""
+        self._owner.kill(self._serving)
 
 
 class Load:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Plan:
     name: str
-    runs: int = 5               # Berth beside nginx, one worker: runs of which the median counts, taking turns
-    seconds: float = 2          # of each
+    runs: int = 15              # of one worker beside others, taking turns: short ones, as a machine's moods last for seconds
+    seconds: float = 1          # of each
     compare_runs: int = 5       # the same for the comparison of all
     compare_seconds: float = 1
     warm: float = 0.5           # seconds of load before anything counts

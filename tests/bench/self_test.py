@@ -47,7 +47,7 @@ def results_with(*entries):
 
 
 def cost(us, **more):
-    return {"cpu_us": us, "user_us": us * 0.4, "system_us": us * 0.6, "rate": 1e6 / us, "errors": 0, **more}
+    return {"cpu_us": us, "user_us": us * 0.4, "system_us": us * 0.6, "rate": 1e6 / us, "errors": 0, "runs_cpu_us": [us], **more}
 
 
 class Figures(unittest.TestCase):
@@ -67,6 +67,9 @@ class Figures(unittest.TestCase):
         self.assertIsNone(figures.ratio(None, 1))
         self.assertIsNone(figures.ratio(1, 0))
         self.assertEqual(figures.ratio(1, 2), 0.5)
+
+    def test_chance_of_a_fair_coin(self):
+        self.assertEqual([figures.chance(heads, 3) for heads in range(4)], [1, 7 / 8, 4 / 8, 1 / 8])
 
     def test_imbalance(self):
         self.assertEqual(measuring.imbalance([5, 5]), 1)
@@ -130,6 +133,19 @@ class Bars(unittest.TestCase):
     def test_the_better_of_two(self):
         found = results_with(("proxied", [row("berth", **cost(10)), row("nginx", **cost(20)), row("haproxy", **cost(10))]))
         self.assertEqual(self.judged(found, "proxied small answers against the better of nginx and HAProxy")["value"], 1)
+
+    def test_costs_are_compared_turn_by_turn(self):
+        """A moment in which everything is slow says nothing of the server whose run it was."""
+        found = results_with(("one-1k", [row("berth", **cost(9, runs_cpu_us=[4, 9, 12, None, 3])),
+                                         row("nginx", **cost(10, runs_cpu_us=[10, 30, 30, 8, None]))]))
+        self.assertEqual(self.judged(found, "1 kB file against nginx")["value"], 0.4)
+
+    def test_one_longer_gap_is_chance_and_many_are_not(self):
+        text = "gaps longer than nginx's: how often there would be as many of them if both were alike"
+        for longer, met in ((13, True), (17, True), (18, False), (25, False)):
+            found = results_with(("backend", [row("berth", gaps_us=[5] * longer + [3] * (25 - longer)), row("nginx", gaps_us=[4] * 25)]))
+            self.assertEqual(self.judged(found, text)["met"], met, longer)
+        self.assertIsNone(self.judged(results_with(("backend", [row("berth", gaps_us=[5])])), text)["met"])
 
     def test_what_was_measured_of_all_strategies_is_added_up(self):
         text = "failed requests during reloads, under all strategies"

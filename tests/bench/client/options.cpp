@@ -18,7 +18,8 @@ constexpr char kUsage[] =
     "times and\n"
     "their latency counts from then on, however late they could be sent. With --hold it prints a line, and "
     "holds the\n"
-    "connections until its input ends. With --serve it is a server that answers twelve bytes.\n";
+    "connections until its input ends. With --serve it is a server that answers twelve bytes,\n"
+    "once its input ends.\n";
 
 const option kOptions[] = {{"port", required_argument, nullptr, 'p'},
                            {"connections", required_argument, nullptr, 'c'},

@@ -89,6 +89,7 @@ class Backend {
 }  // namespace
 
 int serve(const Options& options) {
+    for (char unused; read(STDIN_FILENO, &unused, 1) > 0;) {}
     Backend backend(options.port);
     if (!backend.listens()) {
         std::perror("listen");

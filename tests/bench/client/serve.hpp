@@ -6,8 +6,8 @@
 
 namespace berth::bench {
 
-// Answers every request on 127.0.0.1:port with twelve bytes, until it is killed. The exit code when it
-// cannot.
+// Waits for the end of its standard input, and from then on answers every request on 127.0.0.1:port with
+// twelve bytes, until it is killed. The exit code when it cannot.
 int serve(const Options& options);
 
 }  // namespace berth::bench

@@ -46,16 +46,16 @@ def backend(bench, port=None):
 def cost(bench, path, rate):
     chosen = proxies(bench)
     plan = bench.plan
-    bench.plan_steps(len(chosen) * (plan.compare_runs + 1))
+    bench.plan_steps(len(chosen) * (plan.runs + 1))
     behind = backend(bench)
     where = site([behind.port])
 
     def measure(running):
         bench.warm(running, path)
-        return bench.flat_out(running, path, plan.compare_seconds)
+        return bench.flat_out(running, path, plan.seconds)
 
     try:
-        results = bench.take_turns_anew(chosen, plan.compare_runs, measure, "run", **where)
+        results = bench.take_turns_anew(chosen, plan.runs, measure, "run", **where)
         with bench.running(list(results), 1, **where) as started:
             for running in started:
                 bench.warm(running, path)
@@ -90,13 +90,14 @@ def killed_backend(bench):
 
 
 def kill_and_restore(bench, running, backends):
+    backends[0].prepare()
     client = bench.load.begin(running.port, "/app/return", 30, connections=16)
     time.sleep(0.3)
     killed = time.monotonic()
     backends[0].kill()
     time.sleep(0.5)
     restored = time.monotonic()
-    backends[0].start()
+    backends[0].serve()
     time.sleep(RETURN)
     client.send_signal(signal.SIGTERM)
     result = bench.load.finish(client)
@@ -162,7 +163,7 @@ def relayed(bench, running):
 
 
 def weigh(plan, _):
-    return 3 * (plan.compare_runs * (max(1, plan.compare_seconds) + plan.warm + 0.4) + plan.fixed_seconds + plan.warm + 0.3)
+    return 3 * (plan.runs * (max(1, plan.seconds) + plan.warm + 0.4) + plan.fixed_seconds + plan.warm + 0.3)
 
 
 COLUMNS = ("cpu_us", "user_us", "system_us", "rate", "p50_us", "p99_us", "fixed_p50_us", "fixed_p99_us", "fixed_p999_us",
@@ -179,7 +180,7 @@ SCENARIOS = [
              "kept connections; fail_timeout is 1 s. A gap is the longest time without any answer about a death, a return, or the "
              "end of fail_timeout. Usual is the median of all kills; the longest gap is that of five kills, the median of five "
              "such rounds; worst is the longest of all, calm the longest at all other times: what this machine does to all. The "
-             "backends share a core with the load, and are small: their death and their start take little of it.",
+             "backends share a core with the load, and are small; what comes back has been started before the load.",
              killed_backend,
              lambda plan, _: 3 * (plan.kill_rounds * plan.kills * (0.8 + RETURN) + 1.5),
              ("failed", "without_notice", "slow", "usual_gap_us", "longest_gap_us", "worst_gap_us", "calm_gap_us", "max_us",

@@ -190,14 +190,16 @@ void FrontPort::say_short(int error_number) {
                       listener_.address().to_text());
 }
 
-bool FrontPort::overfull() const noexcept {
-    return short_ || waiting_ >= std::max<std::size_t>(*conf().handoff_queue, 1);
+std::size_t FrontPort::most_waiting() const noexcept {
+    return std::max<std::size_t>(*conf().handoff_queue, 1);
 }
+
+bool FrontPort::overfull() const noexcept { return short_ || waiting_ >= most_waiting(); }
 
 std::size_t FrontPort::room() noexcept {
     if (overfull()) return 0;
     if (front_.draining()) return ~std::size_t{0};
-    return std::max<std::size_t>(*conf().handoff_queue, 1) - waiting_;
+    return most_waiting() - waiting_;
 }
 
 void FrontPort::regulate() noexcept {

@@ -119,6 +119,7 @@ class FrontPort final : public Buried {
     void on_retry();
     void place_waiting();
     void ask() noexcept;
+    std::size_t most_waiting() const noexcept;
     bool overfull() const noexcept;
     void regulate() noexcept;
 

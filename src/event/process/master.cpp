@@ -178,7 +178,7 @@ void Master::tick() {
     row.loop_turns.store(loop_.counters().turns, std::memory_order_relaxed);
     row.empty_turns.store(loop_.counters().empty_wakeups, std::memory_order_relaxed);
     log().flush_repeats();
-    if (scoreboard_.fronts().keeps_secret && !shares_sockets()) workers_.sharing().alone();
+    note_sharing();
     if (workers_stopped_ && ending_ == Ending::no) serve_stranded();
     tick_.start(loop_, kTick);
 }

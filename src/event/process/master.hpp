@@ -88,6 +88,8 @@ class Master {
     bool has_living_parent() const;
     bool shares_sockets() const { return new_binary_.pid() != 0 || has_living_parent(); }
 
+    void note_sharing();
+
     void finish_when_empty();
     void kill_rest();
     void tick();

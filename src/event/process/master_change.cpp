@@ -57,11 +57,7 @@ Result<void> Master::start_candidate() {
     for (unsigned slot = 0; slot < count; ++slot) {
         if (Result<void> spawned = workers_.spawn(*candidate_, slot); !spawned) return spawned;
     }
-    if (shares_sockets()) {
-        scoreboard_.fronts().keeps_secret = true;
-    } else if (scoreboard_.fronts().keeps_secret) {
-        workers_.sharing().alone();
-    }
+    note_sharing();
     for (unsigned slot = 0; slot < front_count(*candidate_->cycle); ++slot) {
         Result<void> spawned = workers_.spawn(*candidate_, slot, ProcessRole::front);
         if (!spawned) return spawned;
@@ -202,6 +198,15 @@ void Master::upgrade() {
     }
     log().alert("{}", started.error().message);
     on_new_binary_ended(0);
+}
+
+// Fronts of two binaries that serve the same sockets have the same secret.
+void Master::note_sharing() {
+    if (shares_sockets()) {
+        scoreboard_.fronts().keeps_secret = true;
+    } else if (scoreboard_.fronts().keeps_secret) {
+        workers_.sharing().alone();
+    }
 }
 
 // The new one is gone: this is the server again.

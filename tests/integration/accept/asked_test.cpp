@@ -15,6 +15,7 @@
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -57,7 +58,7 @@ TEST(AskedTest, WorkersThatAskForTheSameAddressShareItInTurns) {
 TEST(AskedTest, ItSurvivesKillsReloadsAndUpgrades) {
     Server server(config(2, "asks 127.0.0.1:{port};"), asking());
     ASSERT_TRUE(server.wait_log("asked and got", 2));
-    for (unsigned i = 0; i < times(2, 30); ++i) {
+    for (unsigned i = 0; i < long_run(2U, 30U); ++i) {
         ::kill(server.workers().front(), SIGKILL);
         ASSERT_NE(asked(server.port()), 0);
         ASSERT_TRUE(eventually([&] { return answers(server, 2); }));

@@ -10,6 +10,7 @@
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -59,13 +60,13 @@ void upgrade(Server& server, Load& load) {
 
 TEST(HandoffLifeTest, UnderLoadReloadsAndUpgradesLoseNothing) {
     Server server(config("handoff"));
-    Load load(server.port(), "/", times(8, 16));
-    for (unsigned i = 0; i < times(5, 100); ++i) {
+    Load load(server.port(), "/", long_run(8U, 16U));
+    for (unsigned i = 0; i < long_run(5U, 100U); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
         ASSERT_EQ(result.code, 0) << result.err << server.error_log();
     }
-    for (unsigned i = 0; i < times(1, 10); ++i) upgrade(server, load);
+    for (unsigned i = 0; i < long_run(1U, 10U); ++i) upgrade(server, load);
     expect_clean(load);
     EXPECT_EQ(server.error_log().find("waited for a worker"), std::string::npos);
 }
@@ -90,15 +91,6 @@ TEST(HandoffLifeTest, WhatWaitsDuringAReloadIsServed) {
         EXPECT_TRUE(eventually([&] { return !alive(stuck) && server.workers().size() == 1; }));
     }
     EXPECT_FALSE(alive(worker));
-}
-
-// Clients that have asked, all of them accepted: by workers, or by the master for them.
-std::vector<Client> asking(const Server& server, std::size_t count) {
-    std::vector<Client> clients;
-    for (std::size_t i = 0; i < count; ++i) {
-        EXPECT_TRUE(clients.emplace_back(server.port()).get("/", "Connection: close\r\n"));
-    }
-    return clients;
 }
 
 // So many of two workers; they are killed in the end, whatever happens.
@@ -143,7 +135,7 @@ TEST_P(HandoffChangeTest, OldWorkersThatAreKilledTakeNothingWithThem) {
     for (const std::size_t stopped : {1, 2}) {
         Server server(config("handoff"));
         StoppedWorkers stuck(server, stopped);
-        std::vector<Client> clients = asking(server, 12);
+        std::vector<Client> clients = crowd(server, 12, kOnce);
         // What the other one has answered is closed.
         const std::size_t kept = stopped == 2 ? clients.size() : 1;
         ASSERT_TRUE(eventually([&] { return accepted(server.port()) == kept; }));
@@ -157,7 +149,7 @@ TEST_P(HandoffChangeTest, OldWorkersThatAreKilledTakeNothingWithThem) {
 // Two workers that are stopped hold connections still when the strategy has changed.
 class HeldOverTheChange {
  public:
-    HeldOverTheChange(std::string_view strategy, std::size_t count) : clients(asking(server, count)) {
+    HeldOverTheChange(std::string_view strategy, std::size_t count) : clients(crowd(server, count, kOnce)) {
         EXPECT_TRUE(eventually([&] { return accepted(server.port()) == count; }));
         reload_as(server, strategy);
     }
@@ -208,7 +200,7 @@ TEST(HandoffLifeTest, WhatComesBackWhileTheServerRestsIsServed) {
 
 TEST(HandoffLifeTest, WorkersThatAreKilledTakeNoConnectionWithThemThatTheyHadNotBegun) {
     Server server(config("handoff"));
-    for (unsigned i = 0; i < times(5, 1000); ++i) {
+    for (unsigned i = 0; i < long_run(5U, 1000U); ++i) {
         const pid_t victim = first_worker(server, 2);
         ::kill(victim, SIGSTOP);
         std::vector<Client> clients;

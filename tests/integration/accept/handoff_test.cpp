@@ -65,26 +65,6 @@ std::vector<pid_t> serving(const Server& server, std::size_t count) {
 
 pid_t served_by(Client& client) { return std::atoi(client.read_response().body.c_str()); }
 
-bool has_answer(const Client& client) {
-    char byte = 0;
-    return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-}
-
-std::size_t answered(const std::vector<Client>& clients) {
-    return static_cast<std::size_t>(std::count_if(clients.begin(), clients.end(),
-                                                  [](const Client& client) { return has_answer(client); }));
-}
-
-// Clients that have asked.
-std::vector<Client> ask(const Server& server, std::size_t count) {
-    std::vector<Client> clients;
-    for (std::size_t i = 0; i < count; ++i) {
-        clients.emplace_back(server.port());
-        EXPECT_TRUE(clients.back().get("/", "Connection: close\r\n"));
-    }
-    return clients;
-}
-
 // A client of another address of this machine.
 std::string fetch_from(const Server& server, const std::string& address) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -152,7 +132,7 @@ TEST(HandoffTest, AStoppedWorkerHoldsItsWindowAndNoMore) {
         Server server(config(2, "handoff_window " + std::to_string(window) + ";"));
         const std::vector<pid_t> workers = serving(server, 2);
         ::kill(workers[0], SIGSTOP);
-        std::vector<Client> clients = ask(server, 12);
+        std::vector<Client> clients = crowd(server, 12, kOnce);
         EXPECT_TRUE(eventually([&] { return answered(clients) == 12 - window; }));
         // Whoever comes now is served.
         for (int i = 0; i < 5; ++i) {
@@ -171,7 +151,7 @@ TEST(HandoffTest, WhenAFrozenWorkerIsKilledItsConnectionIsServedByAnother) {
     Server server(config(2));
     const std::vector<pid_t> workers = serving(server, 2);
     for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
-    std::vector<Client> clients = ask(server, 3);
+    std::vector<Client> clients = crowd(server, 3, kOnce);
     ::kill(workers[0], SIGKILL);
     ::kill(workers[1], SIGCONT);
     for (Client& client : clients) {
@@ -195,7 +175,7 @@ TEST(HandoffTest, AFullWorkersConnectionsGoToOthersAndAreCounted) {
     ASSERT_TRUE(eventually([&] {
         return descriptors(workers[0]) >= before[0] + 8 && descriptors(workers[1]) >= before[1] + 8;
     }));
-    std::vector<Client> more = ask(server, 3);
+    std::vector<Client> more = crowd(server, 3, kOnce);
     ASSERT_TRUE(server.wait_log("worker_connections are not enough"));
     EXPECT_EQ(answered(more), 0U);
     // One slot becomes free, again and again: each is served by the worker that has room, exactly once.
@@ -236,7 +216,7 @@ TEST(HandoffTest, AMasterWithoutDescriptorsLosesNothingAndRecovers) {
     serving(server, 2);
     const pid_t master = server.master();
     const rlimit before = forbid_descriptors(master);
-    std::vector<Client> clients = ask(server, 10);
+    std::vector<Client> clients = crowd(server, 10, kOnce);
     EXPECT_TRUE(server.wait_log("accept4() \"127.0.0.1:", 2));
     EXPECT_EQ(answered(clients), 0U);
     ASSERT_EQ(::prlimit(master, RLIMIT_NOFILE, &before, nullptr), 0);
@@ -265,9 +245,9 @@ TEST(HandoffTest, WhileWorkersAreStartedAgainConnectionsWait) {
     Server server(config(1, "", "worker_respawn_delay 300ms max=300ms;"));
     const pid_t worker = serving(server, 1)[0];
     ::kill(worker, SIGSTOP);
-    std::vector<Client> clients = ask(server, 3);
+    std::vector<Client> clients = crowd(server, 3, kOnce);
     ::kill(worker, SIGKILL);
-    std::vector<Client> later = ask(server, 3);
+    std::vector<Client> later = crowd(server, 3, kOnce);
     for (Client& client : clients) EXPECT_GT(served_by(client), 0);
     for (Client& client : later) EXPECT_GT(served_by(client), 0);
 }
@@ -289,7 +269,7 @@ TEST(HandoffTest, WhoWaitsWhenTheServerQuitsIsServed) {
     const pid_t worker = serving(server, 1)[0];
     const std::size_t before = descriptors(server.master());
     ::kill(worker, SIGSTOP);
-    std::vector<Client> clients = ask(server, 5);
+    std::vector<Client> clients = crowd(server, 5, kOnce);
     // All are with the master once it has accepted them; what is in the kernel's backlog is not.
     ASSERT_TRUE(eventually([&] { return descriptors(server.master()) >= before + 5; }));
     server.signal(SIGQUIT);
@@ -303,7 +283,8 @@ TEST(HandoffTest, AForkedWorkerHoldsNobodysConnection) {
     Server server(config(2));
     const std::vector<pid_t> workers = serving(server, 2);
     ::kill(workers[0], SIGSTOP);
-    std::vector<Client> clients = ask(server, 4);  // one is with the stopped worker, the master has a copy
+    std::vector<Client> clients =
+        crowd(server, 4, kOnce);  // one is with the stopped worker, the master has a copy
     ASSERT_TRUE(eventually([&] { return answered(clients) == 3; }));
     server.signal(SIGTTIN);
     ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));

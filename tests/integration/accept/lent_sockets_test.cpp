@@ -10,6 +10,7 @@
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -72,7 +73,7 @@ TEST(LentSocketsTest, WordsThatComeWithTheWorkersEndGoToAnotherWorker) {
     ASSERT_TRUE(at_rest(server, 2));
     const pid_t front = front_of(server);
     ASSERT_NE(front, 0);
-    for (unsigned i = 0; i < times(3, 100); ++i) {
+    for (unsigned i = 0; i < long_run(3U, 100U); ++i) {
         ASSERT_TRUE(eventually([&] { return server.workers().size() == 2; }));
         std::map<pid_t, std::size_t> sockets;
         for (const pid_t worker : server.workers()) sockets[worker] = sockets_of(worker);
@@ -100,7 +101,7 @@ TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
     Server server(here);
     ASSERT_TRUE(at_rest(server, 1));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(2, 50); ++i) {
+    for (unsigned i = 0; i < long_run(2U, 50U); ++i) {
         for (const std::string& config : {there, here}) {
             ASSERT_TRUE(load.wait_for(50)) << load.failures();
             server.set_config(config);
@@ -118,7 +119,7 @@ TEST(LentSocketsTest, WorkerListenChangesUnderLoadAndOldAddressesGo) {
 // A reload takes a port from its fronts, and the one that the kernel has woken is killed: workers look.
 TEST(LentSocketsTest, NobodySleepsWhenAnOldFrontIsKilledWhileTheStrategyChanges) {
     Server server(proxied(""));
-    for (unsigned i = 0; i < times(3, 200); ++i) {
+    for (unsigned i = 0; i < long_run(3U, 200U); ++i) {
         ASSERT_TRUE(eventually([&] { return front_of(server) != 0 && who_answers(server.port()) != 0; }))
             << i;
         const pid_t victim = front_of(server);

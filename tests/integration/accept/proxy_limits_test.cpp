@@ -35,22 +35,6 @@ std::uint64_t dropped(const Server& server) {
                                    : std::strtoull(text.c_str() + at + sample.size(), nullptr, 10);
 }
 
-// All at once, each with a request.
-std::vector<Client> crowd(const Server& server, std::size_t count, std::string_view headers = {}) {
-    std::vector<Client> clients;
-    for (std::size_t i = 0; i < count; ++i) clients.emplace_back(server.port());
-    for (Client& client : clients) EXPECT_TRUE(client.get("/", headers));
-    return clients;
-}
-
-// How many have an answer that they did not read yet.
-std::size_t answered(const std::vector<Client>& clients) {
-    return static_cast<std::size_t>(std::ranges::count_if(clients, [](const Client& client) {
-        char byte = 0;
-        return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-    }));
-}
-
 class Stopped {
  public:
     explicit Stopped(pid_t pid) : pid_(pid) { ::kill(pid, SIGSTOP); }
@@ -89,7 +73,7 @@ TEST(ProxyLimitsTest, AFrontWithFewDescriptorsServesAllThatCome) {
     Server server(config(2, "", kFew));
     ASSERT_TRUE(fronted(server, 2));
     EXPECT_TRUE(server.wait_log("are more than the limit of open files allows"));
-    for (Client& client : crowd(server, 200, "Connection: close\r\n")) {
+    for (Client& client : crowd(server, 200, kOnce)) {
         EXPECT_EQ(client.read_response().status, 200);
     }
     EXPECT_EQ(dropped(server), 0U);

@@ -15,6 +15,7 @@
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/loopback.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -89,8 +90,8 @@ TEST_P(ProxyWorkersAddress, ClientsAreSeenAsTheyAre) {
 TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
     Server server(config(2, events()));
     ASSERT_TRUE(fronted(server, 2));
-    Load load(server.port(), "/", times(8, 16));
-    for (unsigned i = 0; i < times(5, 100); ++i) {
+    Load load(server.port(), "/", long_run(8U, 16U));
+    for (unsigned i = 0; i < long_run(5U, 100U); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
         ASSERT_EQ(result.code, 0) << result.err << server.error_log();
@@ -104,8 +105,8 @@ TEST_P(ProxyWorkersAddress, ReloadsUnderLoadLoseNothing) {
 TEST_P(ProxyWorkersAddress, AnUpgradeUnderLoadLosesNothing) {
     Server server(config(2, events()));
     ASSERT_TRUE(fronted(server, 2));
-    Load load(server.port(), "/", times(8, 16));
-    for (unsigned i = 0; i < times(1, 10); ++i) {
+    Load load(server.port(), "/", long_run(8U, 16U));
+    for (unsigned i = 0; i < long_run(1U, 10U); ++i) {
         ASSERT_NO_FATAL_FAILURE(upgrade(server, load, 50));
     }
     ASSERT_TRUE(load.wait_for(50));
@@ -324,17 +325,11 @@ TEST(ProxyTest, AWorkerThatIsStuckHoldsNoMoreThanTheWindow) {
     const pid_t victim = server.workers().front();
     ::kill(victim, SIGSTOP);
     std::vector<Client> clients;
-    const auto answered = [&] {
-        return std::ranges::count_if(clients, [](Client& client) {
-            char byte = 0;
-            return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-        });
-    };
-    for (int i = 0; i < 30; ++i) {
+    for (std::size_t i = 0; i < 30; ++i) {
         ASSERT_TRUE(clients.emplace_back(server.port()).get("/"));
-        ASSERT_TRUE(eventually([&] { return answered() >= i; })) << i;
+        ASSERT_TRUE(eventually([&] { return answered(clients) >= i; })) << i;
     }
-    EXPECT_EQ(answered(), 29);
+    EXPECT_EQ(answered(clients), 29U);
     ::kill(victim, SIGCONT);
     for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200);
 }
@@ -342,7 +337,7 @@ TEST(ProxyTest, AWorkerThatIsStuckHoldsNoMoreThanTheWindow) {
 TEST(ProxyTest, KilledWorkersLoseOnlyWhatTheyHadBegunOn) {
     Server server(config(3));
     ASSERT_TRUE(fronted(server, 3));
-    for (unsigned i = 0; i < times(3, 30); ++i) {
+    for (unsigned i = 0; i < long_run(3U, 30U); ++i) {
         const pid_t victim = server.workers().front();
         ::kill(victim, SIGKILL);
         // Fresh connections, while the death is being noticed and after it.

@@ -5,6 +5,7 @@
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -45,7 +46,7 @@ TEST(ReuseportTest, MoreAndFewerWorkersLoseNoConnection) {
     Server server(reuseport(4));
     ASSERT_TRUE(has_workers(server, 4));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(2, 30); ++i) {
+    for (unsigned i = 0; i < long_run(2U, 30U); ++i) {
         reload_with(server, reuseport(2), load);
         reload_with(server, reuseport(4), load);
     }
@@ -56,7 +57,7 @@ TEST(ReuseportTest, AWorkerMoreOrLessLosesNoConnection) {
     Server server(reuseport(2));
     ASSERT_TRUE(has_workers(server, 2));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(2, 30); ++i) {
+    for (unsigned i = 0; i < long_run(2U, 30U); ++i) {
         server.signal(SIGTTIN);
         EXPECT_TRUE(has_workers(server, 3));
         EXPECT_TRUE(load.wait_for(50)) << load.failures();
@@ -73,7 +74,7 @@ TEST(ReuseportTest, ALivePortIsSwitchedThereAndBack) {
     Server server(shared);
     ASSERT_TRUE(has_workers(server, 3));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(3, 50); ++i) {
+    for (unsigned i = 0; i < long_run(3U, 50U); ++i) {
         reload_with(server, reuseport(3), load);
         reload_with(server, shared, load);
     }

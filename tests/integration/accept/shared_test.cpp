@@ -9,6 +9,7 @@
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -43,7 +44,7 @@ TEST_P(EachWayTest, WakesAsManyAsItSays) {
     const Way& way = GetParam();
     Server server(answering_pid(8, way.events, way.listen));
     ASSERT_TRUE(at_rest(server, 8));
-    const unsigned count = times(60, 1000);
+    const unsigned count = long_run(60U, 1000U);
     const std::vector<pid_t> workers = server.workers();
     const auto begin = std::chrono::steady_clock::now();
     const std::uint64_t before = voluntary_switches(workers);
@@ -55,7 +56,7 @@ TEST_P(EachWayTest, WakesAsManyAsItSays) {
     const std::uint64_t switches = voluntary_switches(workers) - before;
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
     const auto ticks = 8 * static_cast<unsigned>(seconds.count());
-    const double slack = times(count / 4, 0);
+    const double slack = long_run(count / 4, 0U);
     RecordProperty("switches", std::to_string(switches));
     RecordProperty("ticks", std::to_string(ticks));
     EXPECT_GE(switches, way.least * count - slack);
@@ -66,13 +67,13 @@ TEST_P(EachWayTest, AnswersUnderReloadsAndAnUpgrade) {
     const Way& way = GetParam();
     Server server(answering_pid(3, way.events, way.listen));
     ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
-    Load load(server.port(), "/", times(8, 16));
-    for (unsigned i = 0; i < times(5, 100); ++i) {
+    Load load(server.port(), "/", long_run(8U, 16U));
+    for (unsigned i = 0; i < long_run(5U, 100U); ++i) {
         ASSERT_TRUE(load.wait_for(50)) << load.failures();
         const RunResult reload = server.reload();
         ASSERT_EQ(reload.code, 0) << reload.err;
     }
-    for (unsigned i = 0; i < times(1, 10); ++i) {
+    for (unsigned i = 0; i < long_run(1U, 10U); ++i) {
         ASSERT_TRUE(load.wait_for(50)) << load.failures();
         ASSERT_TRUE(upgrade_wholly(server));
     }
@@ -87,7 +88,7 @@ TEST_P(EachWayTest, ConnectionsOfAWorkerThatDiesBeforeItAcceptsAreAnswered) {
     const Way& way = GetParam();
     Server server(answering_pid(4, way.events, way.listen, "worker_respawn_delay 0 max=1ms;"));
     ASSERT_TRUE(eventually([&] { return server.workers().size() == 4; }));
-    for (unsigned i = 0; i < times(30, 1000); ++i) {
+    for (unsigned i = 0; i < long_run(30U, 1000U); ++i) {
         // The one that answers is the first that the kernel wakes next.
         const pid_t victim = who_answers(server.port());
         ASSERT_NE(victim, 0) << i;
@@ -107,7 +108,7 @@ TEST_P(EachWayTest, ConnectionsOfAWorkerThatDiesBeforeItAcceptsAreAnswered) {
 TEST_P(EachWayTest, NobodySleepsWhenTheWorkerThatWasJustWokenIsKilled) {
     const Way& way = GetParam();
     Server server(answering_pid(4, way.events, way.listen, "worker_respawn_delay 0 max=1ms;"));
-    for (unsigned i = 0; i < times(20, 1000); ++i) {
+    for (unsigned i = 0; i < long_run(20U, 1000U); ++i) {
         ASSERT_TRUE(at_rest(server, 4)) << i;
         const pid_t victim = who_answers(server.port());
         ASSERT_NE(victim, 0) << i;
@@ -156,11 +157,11 @@ TEST(ExclusiveTest, IdleConnectionsAreSpread) {
     if (::getenv("BERTH_TEST_POLLER") != nullptr) GTEST_SKIP() << "EPOLLEXCLUSIVE is epoll's";
     Server server(answering_pid(8, "accept_mutex exclusive;", ""));
     ASSERT_TRUE(at_rest(server, 8));
-    const unsigned count = times(400, 1000);
+    const unsigned count = long_run(400U, 1000U);
     const std::map<pid_t, unsigned> counts = spread(server.port(), count);
     unsigned most = 0;
     for (const auto& one : counts) most = std::max(most, one.second);
-    EXPECT_LE(most, times(3, 2) * count / 8);
+    EXPECT_LE(most, long_run(3U, 2U) * count / 8);
 }
 
 }  // namespace

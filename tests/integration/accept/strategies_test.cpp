@@ -13,6 +13,7 @@
 #include "tests/integration/accept/workers_of.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -93,7 +94,7 @@ TEST_P(StrategyTest, MoreAndFewerWorkersUnderLoad) {
     Server server(config(strategy(), 2));
     ASSERT_TRUE(serves(server, 2));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(3, 30); ++i) {
+    for (unsigned i = 0; i < long_run(3U, 30U); ++i) {
         ASSERT_TRUE(load.wait_for(50));
         server.signal(SIGTTIN);
         ASSERT_TRUE(eventually([&] { return server.workers().size() == 3; }));
@@ -109,7 +110,7 @@ TEST_P(StrategyTest, MoreAndFewerWorkersUnderLoad) {
 TEST(StrategyChangeTest, UnderLoadEachBecomesEachOther) {
     Server server(config("shared", 2));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < times(1, 10); ++i) {
+    for (unsigned i = 0; i < long_run(1U, 10U); ++i) {
         for (const char* next : {"handoff", "shared", "reuseport", "shared", "proxy", "handoff", "reuseport",
                                  "handoff", "proxy", "reuseport", "proxy", "shared"}) {
             reload_as(server, config(next, 2), load);

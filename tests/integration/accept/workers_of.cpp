@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -123,8 +123,20 @@ bool upgrade_wholly(Server& server) {
     return eventually([&] { return !alive(old); });
 }
 
-unsigned times(unsigned shortly, unsigned long_one) {
-    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
+std::vector<Client> crowd(const Server& server, std::size_t count, std::string_view headers) {
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < count; ++i) clients.emplace_back(server.port());
+    for (Client& client : clients) EXPECT_TRUE(client.get("/", headers));
+    return clients;
+}
+
+bool has_answer(const Client& client) {
+    char byte = 0;
+    return ::recv(client.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+std::size_t answered(const std::vector<Client>& clients) {
+    return static_cast<std::size_t>(std::ranges::count_if(clients, has_answer));
 }
 
 }  // namespace berth::test

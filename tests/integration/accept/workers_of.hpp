@@ -50,7 +50,12 @@ rlimit forbid_descriptors(pid_t pid, rlim_t left = 0);
 // Starts the new binary and ends the old one; false when something took too long.
 bool upgrade_wholly(Server& server);
 
-// BERTH_LONG asks for long runs.
-unsigned times(unsigned shortly, unsigned long_one);
+// So many clients at once, each with a request for "/"; kOnce: for which it is the only one.
+std::vector<Client> crowd(const Server& server, std::size_t count, std::string_view headers = {});
+constexpr std::string_view kOnce = "Connection: close\r\n";
+
+// Whether an answer is there that was not read yet, and how many have one.
+bool has_answer(const Client& client);
+std::size_t answered(const std::vector<Client>& clients);
 
 }  // namespace berth::test

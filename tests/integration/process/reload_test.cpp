@@ -12,6 +12,7 @@
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 
@@ -21,10 +22,6 @@ std::string config(std::string_view text, std::string_view more = "") {
     return "worker_processes 2;\n" + std::string(more) +
            "\nhttp { server { listen 127.0.0.1:{port}; location / { return 200 \"" + std::string(text) +
            "\"; } } }\n";
-}
-
-unsigned long_run(unsigned shortly, unsigned long_one) {
-    return ::getenv("BERTH_LONG") != nullptr ? long_one : shortly;
 }
 
 // What the descriptors of a process stand for.
@@ -40,7 +37,7 @@ std::vector<std::string> open_files(pid_t pid) {
 TEST(ReloadTest, UnderLoadNothingFailsAndNothingIsClosedWithoutNotice) {
     Server server(config("one"));
     Load load(server.port(), "/");
-    for (unsigned i = 0; i < long_run(20, 200); ++i) {
+    for (unsigned i = 0; i < long_run(20U, 200U); ++i) {
         server.set_config(config(i % 2 == 0 ? "two" : "one"));
         ASSERT_TRUE(load.wait_for(50));
         const RunResult result = server.reload();
@@ -166,7 +163,7 @@ TEST(ReloadTest, TheOneThatTurnsTheControlSocketOffIsStillAnswered) {
 // "Generation N active" is true: who connects after that is never answered by an older one.
 TEST(ReloadTest, IsOverWhenTheOldWorkersAcceptNoMore) {
     Server server(config("0"));
-    for (unsigned i = 1; i <= long_run(20, 500); ++i) {
+    for (unsigned i = 1; i <= long_run(20U, 500U); ++i) {
         server.set_config(config(std::to_string(i)));
         ASSERT_EQ(server.reload().code, 0);
         ASSERT_EQ(fetch(server.port(), "/").body, std::to_string(i));

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 
 #include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 namespace {
@@ -202,7 +202,7 @@ TEST(ProxyStore, AnAnswerIsKeptAsAFile) {
 
 // Pieces of a megabyte; a gigabyte of them when there is time.
 TEST(ProxyBodiesLong, ManyMegabytesPassUnchanged) {
-    const std::size_t pieces = std::getenv("BERTH_LONG") != nullptr ? 1024 : 48;
+    const auto pieces = long_run<std::size_t>(48, 1024);
     const std::string piece = pattern(1024 * 1024);
     Backend backend([&](BackendConnection& connection, const BackendRequest&) {
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(pieces * piece.size()) +
@@ -274,7 +274,7 @@ bool take_body(BackendConnection& connection, const BackendRequest& request, Rep
 
 // The same upwards, to a slow backend: with the body in a file first, and as it comes; in bounded memory.
 TEST(ProxyBodiesLong, ManyMegabytesReachASlowBackendUnchanged) {
-    const std::size_t pieces = std::getenv("BERTH_LONG") != nullptr ? 1024 : 24;
+    const auto pieces = long_run<std::size_t>(24, 1024);
     const std::string piece = pattern(1024 * 1024);
     for (const char* mode : {"", "proxy_request_buffering off;"}) {
         for (const bool chunked : {false, true}) {

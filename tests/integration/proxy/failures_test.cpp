@@ -7,6 +7,7 @@
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 namespace {
@@ -210,7 +211,7 @@ TEST(ProxyUnderLoad, OneOfTwoBackendsGoesAndComesBack) {
     Server server(two(first, second, {}, " fail_timeout=1s"));
     Load load(server.port(), "/");
     EXPECT_TRUE(load.wait_for(200));
-    const int rounds = std::getenv("BERTH_LONG") != nullptr ? 20 : 3;
+    const int rounds = long_run(3, 20);
     for (int i = 0; i < rounds; ++i) {
         first.stop();
         EXPECT_TRUE(load.wait_for(200));

@@ -2,7 +2,6 @@
 // nothing is cut, nothing is closed without notice.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/node.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 namespace {
@@ -69,9 +69,8 @@ class Sockets {
 
 TEST(ProxyReload, NothingFailsNothingIsCutNothingIsClosedWithoutNotice) {
     if (!Node::installed()) GTEST_SKIP() << "node is not installed";
-    const bool long_run = std::getenv("BERTH_LONG") != nullptr;
-    const int rounds = long_run ? 20 : 3;
-    const std::size_t count = long_run ? 1200 : 50;  // 60 s; 2.5 s
+    const int rounds = long_run(3, 20);
+    const auto count = long_run<std::size_t>(50, 1200);  // 2.5 s; 60 s
     Node first(kProgram);
     Node second(kProgram);
     Server server("worker_processes 2; http { access_log off; upstream node { server " + first.address() +

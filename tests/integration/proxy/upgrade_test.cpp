@@ -5,6 +5,7 @@
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/server.hpp"
+#include "tests/support/long_run.hpp"
 
 namespace berth::test {
 namespace {
@@ -136,7 +137,7 @@ TEST(ProxyUpgrade, SurvivesReloadsUnderLoad) {
     socket.send(kAsk);
     EXPECT_TRUE(socket.read_until("hello").ends_with("hello"));
     Load load(server.port(), "/here");
-    const int rounds = std::getenv("BERTH_LONG") != nullptr ? 20 : 3;
+    const int rounds = long_run(3, 20);
     for (int i = 0; i < rounds; ++i) {
         EXPECT_TRUE(load.wait_for(50));
         EXPECT_EQ(server.reload().code, 0);

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 
+#include "tests/support/long_run.hpp"
 #include "tests/unit/modules/upstream/upstream_fixture.hpp"
 
 namespace berth::upstream {
@@ -159,7 +159,7 @@ TEST_F(PeerGroupTest, KilledAtAnyInstant) {
     start(servers({3, 1, 1}));
     const std::size_t before = stats().used_bytes;
     Shared& shared = shared_page();
-    const int rounds = std::getenv("BERTH_LONG") != nullptr ? 2000 : 40;
+    const int rounds = test::long_run(40, 2000);
     for (int round = 0; round < rounds; ++round) {
         shared.alive = 7;
         shared.step = 0;

@@ -72,9 +72,28 @@ struct Plan {
     std::vector<PeerView> peers;    // of the group, before
     std::vector<std::size_t> whom;  // of them
     Server server;                  // add: the new one; else what its parameters become is in `after`
-    std::vector<Parameters> after;  // of `whom`
+    std::vector<Parameters> after;  // of `whom`; empty when they are removed
     std::uint64_t version = 0;
 };
+
+// An address of `whom`, with what becomes of each of its entries.
+struct Addressed {
+    PeerView before;  // the first entry
+    std::size_t entries = 0;
+    std::vector<Parameters> after;
+};
+
+std::vector<Addressed> addresses_of(const Plan& plan) {
+    std::vector<Addressed> all;
+    for (std::size_t i = 0; i < plan.whom.size(); ++i) {
+        const PeerView& peer = plan.peers[plan.whom[i]];
+        auto same = std::ranges::find_if(all, [&](const Addressed& a) { return a.before.name == peer.name; });
+        if (same == all.end()) same = all.insert(all.end(), Addressed{peer, 0, {}});
+        ++same->entries;
+        if (i < plan.after.size()) same->after.push_back(plan.after[i]);
+    }
+    return all;
+}
 
 class Planner {
  public:
@@ -145,18 +164,19 @@ class Planner {
         return !findings_.failed();
     }
 
-    // By address, or by the name that the configuration writes.
+    // By address, or by the name that the configuration writes. An address is one server, in however many
+    // lines it stands.
     bool find_peers(Plan& plan) {
         const Word& name = word(2);
         const Result<Address> address = literal_address(name.text, kDefaultPort);
         const std::string wanted = address ? address->to_text() : name.text;
-        const auto one = std::ranges::find(plan.peers, wanted, &PeerView::name);
-        if (one != plan.peers.end()) {
-            plan.whom.push_back(static_cast<std::size_t>(one - plan.peers.begin()));
-            return true;
+        const bool known = std::ranges::find(plan.peers, wanted, &PeerView::name) != plan.peers.end();
+        std::vector<std::string_view> names;
+        for (const PeerView& peer : plan.peers) {
+            if (known ? peer.name == wanted : peer.server == name.text) names.push_back(peer.name);
         }
         for (std::size_t i = 0; i < plan.peers.size(); ++i) {
-            if (plan.peers[i].server == name.text) plan.whom.push_back(i);
+            if (std::ranges::find(names, plan.peers[i].name) != names.end()) plan.whom.push_back(i);
         }
         return !plan.whom.empty() || unknown_peer(plan);
     }
@@ -286,12 +306,12 @@ Result<void> carry_out(const Plan& plan) {
     if (verb == Verb::add) {
         return group.add_peer(plan.server.addresses[0], plan.server.parameters, now, plan.server.route);
     }
-    for (std::size_t i = 0; i < plan.whom.size(); ++i) {
-        const std::string& name = plan.peers[plan.whom[i]].name;
+    for (const Addressed& each : addresses_of(plan)) {
+        const std::string& name = each.before.name;
         Result<void> done;
         if (verb == Verb::remove) done = group.remove_peer(name);
         if (verb == Verb::up) done = group.restore_peer(name, now);
-        if (verb != Verb::remove && verb != Verb::up) done = group.change_peer(name, plan.after[i], now);
+        if (verb != Verb::remove && verb != Verb::up) done = group.change_peer(name, each.after, now);
         if (!done) return done;
     }
     return {};
@@ -305,15 +325,16 @@ bool gets_requests(const PeerView& peer) {
 std::string outcome(const Plan& plan) {
     const std::vector<PeerView> peers = plan.upstream->group().view(monotonic_ms());
     std::string text;
-    for (const std::size_t index : plan.whom) {
-        const PeerView& before = plan.peers[index];
+    for (const Addressed& each : addresses_of(plan)) {
+        const PeerView& before = each.before;
         const auto now = std::ranges::find(peers, before.name, &PeerView::name);
-        const bool leaves = now == peers.end() || now->parameters.off();
-        const std::uint32_t active = now == peers.end() ? before.active : now->active;
-        if (leaves && active > 0) {
+        const bool gone = now == peers.end();
+        const std::uint32_t active = gone ? before.active : now->active;
+        if ((gone || now->parameters.off()) && active > 0) {
             text += fmt::format("\nrequests still under way at {}: {}", before.name, active);
         }
-        if (plan.written->verb != Verb::up || gets_requests(*now)) continue;
+        // A name that resolves anew may have taken it away at the same time.
+        if (plan.written->verb != Verb::up || gone || gets_requests(*now)) continue;
         text += fmt::format("\n{} is {} all the same: {}", now->name, to_text(now->condition), now->reason);
     }
     if (std::ranges::none_of(peers, gets_requests)) {
@@ -326,7 +347,10 @@ std::string outcome(const Plan& plan) {
 CommandAnswer done(const Plan& plan) {
     plan.upstream->group().count_command(true);
     std::string names = plan.server.name;
-    for (const std::size_t index : plan.whom) names += (names.empty() ? "" : ", ") + plan.peers[index].name;
+    for (const Addressed& each : addresses_of(plan)) {
+        names += (names.empty() ? "" : ", ") + each.before.name;
+        if (each.entries > 1) names += fmt::format(" ({} entries)", each.entries);
+    }
     // The state file says of a name only that it is looked up, nothing of the addresses it has now.
     const std::vector<Server>& lines = plan.upstream->servers;
     const auto is_found = [&](std::size_t index) {

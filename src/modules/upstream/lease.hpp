@@ -89,7 +89,8 @@ class Lease {
 
     // --- of a granted one
     const Address& address() const noexcept;
-    // "127.0.0.1:8000", "unix:/path": $upstream_addr. Lives as long as the worker.
+    // "127.0.0.1:8000", "unix:/path": $upstream_addr. It and the address are there while the lease is held;
+    // when the attempt is over, only until the peers change.
     std::string_view name() const noexcept;
     // Whether the peer is still one that requests are given to: another may have found it dead meanwhile.
     bool is_live() const noexcept;

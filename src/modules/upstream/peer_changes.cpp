@@ -37,6 +37,23 @@ bool take_weight(Member& member, const FoundPeer& found, bool backup) {
     return true;
 }
 
+void take_parameters(Member& member, const Parameters& parameters) noexcept {
+    const bool backup = member.parameters.backup;
+    if (parameters.weight != member.parameters.weight) {
+        member.current_weight = 0;
+        member.effective_weight = parameters.weight;
+    }
+    member.parameters = parameters;
+    member.parameters.backup = backup;
+    if (!parameters.off()) member.ordered = 0;
+}
+
+// What a command to use it again does away with.
+bool is_failure(Condition condition) noexcept {
+    return condition == Condition::failed || condition == Condition::probing ||
+           condition == Condition::ejected;
+}
+
 }  // namespace
 
 bool PeerGroup::has_room() const noexcept {
@@ -101,73 +118,89 @@ Result<void> PeerGroup::add_peer(const Address& address, const Parameters& param
     return {};
 }
 
-// Workers of earlier generations end, but what they still do they do with the peers as they are now.
+// Workers of earlier generations end, but what they still do they do with the peers as they are now. An edit
+// is told which of the peer's members it is.
 template <class Edit>
 void PeerGroup::edit_older(const PeerState& peer, Edit edit) noexcept {
     for (Roster* older = roster_->next; older != nullptr; older = older->next) {
-        const auto same = std::ranges::find(older->all(), &peer, &Member::peer);
-        if (same == older->all().end()) continue;
-        edit(*same);
-        older->version = ++shared_->last_id;
+        std::size_t number = 0;
+        for (Member& member : older->all()) {
+            if (member.peer == &peer) edit(member, number++);
+        }
+        if (number > 0) older->version = ++shared_->last_id;
     }
 }
 
 Result<void> PeerGroup::remove_peer(std::string_view name) {
     const Lock held = lock();
-    Member* member = named(name);
+    const Member* member = named(name);
     if (member == nullptr) return no_peer(name);
-    if (roster_->count == 1) return Error("the last server of an upstream cannot be removed");
-    member->peer->epoch.fetch_add(1, std::memory_order_relaxed);
-    edit_older(*member->peer, [](Member& same) { same.parameters.down = true; });
-    erase(static_cast<std::size_t>(member - roster_->members));
+    PeerState& peer = *member->peer;
+    if (std::ranges::count(roster_->all(), &peer, &Member::peer) == roster_->count) {
+        return Error("the last server of an upstream cannot be removed");
+    }
+    peer.epoch.fetch_add(1, std::memory_order_relaxed);
+    edit_older(peer, [](Member& same, std::size_t) { same.parameters.down = true; });
+    for (std::size_t i = roster_->count; i > 0; --i) {
+        if (roster_->members[i - 1].peer == &peer) erase(i - 1);
+    }
     roster_->version = ++shared_->last_id;
     sweep_peers();
     return {};
 }
 
-Result<void> PeerGroup::change_peer(std::string_view name, const Parameters& parameters, std::uint64_t now) {
+Result<void> PeerGroup::change_peer(std::string_view name, std::span<const Parameters> parameters,
+                                    std::uint64_t now) {
     const Lock held = lock();
-    Member* member = named(name);
-    if (member == nullptr) return no_peer(name);
-    if (parameters.weight == 0) return Error("the weight of a server is at least 1");
-    PeerState& peer = *member->peer;
-    const bool was_off = member->parameters.off();
-    const bool goes_down = !member->parameters.down && parameters.down;
-    const bool is_new = was_off != parameters.off() || goes_down;
-    const auto change = [&](Member& one) {
-        const bool backup = one.parameters.backup;
-        if (parameters.weight != one.parameters.weight) {
-            one.current_weight = 0;
-            one.effective_weight = parameters.weight;
-        }
-        one.parameters = parameters;
-        one.parameters.backup = backup;
-        if (!parameters.off()) one.ordered = 0;
-    };
-    if (was_off && !parameters.off() && member->ordered != 0) peer.downtime += now - member->ordered;
-    change(*member);
-    edit_older(peer, change);
-    if (is_new && parameters.off()) member->ordered = now;
-    if (was_off && !parameters.off()) begin_afresh(*member, now);
-    if (goes_down) peer.epoch.fetch_add(1, std::memory_order_relaxed);
+    const Member* first = named(name);
+    if (first == nullptr) return no_peer(name);
+    if (std::ranges::find(parameters, 0U, &Parameters::weight) != parameters.end()) {
+        return Error("the weight of a server is at least 1");
+    }
+    PeerState& peer = *first->peer;
+    const auto of = [&](std::size_t number) { return parameters[std::min(number, parameters.size() - 1)]; };
+    const bool returns = first->parameters.off() && !of(0).off();
+    if (returns && first->ordered != 0) peer.downtime += now - first->ordered;
+    const bool in_use = std::ranges::any_of(roster_->all(), [&](const Member& member) {
+        return member.peer == &peer && !member.parameters.off();
+    });
+    std::size_t number = 0;
+    for (Member& member : roster_->all()) {
+        if (member.peer == &peer) change_member(member, of(number++), in_use, now);
+    }
+    edit_older(peer, [&](Member& same, std::size_t which) { take_parameters(same, of(which)); });
     roster_->version = ++shared_->last_id;
     return {};
 }
 
+// `in_use`: another line with the same address has been serving all the time.
+void PeerGroup::change_member(Member& member, const Parameters& parameters, bool in_use,
+                              std::uint64_t now) noexcept {
+    const bool was_off = member.parameters.off();
+    const bool goes_down = !member.parameters.down && parameters.down;
+    take_parameters(member, parameters);
+    if (parameters.off() && (!was_off || goes_down)) member.ordered = now;
+    if (was_off && !parameters.off() && !in_use) begin_afresh(member, now);
+    if (was_off) member.effective_weight = parameters.weight;
+    if (goes_down) member.peer->epoch.fetch_add(1, std::memory_order_relaxed);
+}
+
 Result<void> PeerGroup::restore_peer(std::string_view name, std::uint64_t now) {
-    Parameters parameters;
+    std::vector<Parameters> parameters;
     {
         const Lock held = lock();
-        Member* member = named(name);
-        if (member == nullptr) return no_peer(name);
-        parameters = member->parameters;
-        const Condition condition = condition_of(*roster_, *member, now);
-        const bool failed = condition == Condition::failed || condition == Condition::probing ||
-                            condition == Condition::ejected;
-        if (failed) member->peer->downtime += now - member->peer->since;
-        if (failed || parameters.off()) begin_afresh(*member, now);
+        bool failed = false;
+        for (Member& member : roster_->all()) {
+            if (member.peer->name != name) continue;
+            const Condition condition = condition_of(*roster_, member, now);
+            const bool was_failed = std::exchange(failed, failed || is_failure(condition));
+            if (failed && !was_failed) member.peer->downtime += now - member.peer->since;
+            if (failed) begin_afresh(member, now);
+            parameters.push_back(member.parameters);
+            parameters.back().down = parameters.back().drain = false;
+        }
     }
-    parameters.down = parameters.drain = false;
+    if (parameters.empty()) return no_peer(name);
     return change_peer(name, parameters, now);
 }
 

@@ -187,11 +187,15 @@ class PeerGroup {
     // It begins afresh, whatever was known of this address; an empty route: of its name.
     Result<void> add_peer(const Address& address, const Parameters& parameters, std::uint64_t now,
                           std::string_view route = {});
-    // Requests under way end, kept connections are closed. Also earlier generations give it no more requests.
+    // An address that stands in several server lines is one peer with as many members: these are for all of
+    // them. Requests under way end, kept connections are closed. Also earlier generations give it no more
+    // requests.
     Result<void> remove_peer(std::string_view name);
     // Weight, limits, down, drain: everything but `backup` may differ from before. What earlier generations
-    // give it changes, too. One that was off and is no more begins afresh.
-    Result<void> change_peer(std::string_view name, const Parameters& parameters, std::uint64_t now);
+    // give it changes, too. One that was off and is no more begins afresh. `parameters` (at least one) are
+    // those of its members, in their order; those of the last are for all that follow.
+    Result<void> change_peer(std::string_view name, std::span<const Parameters> parameters,
+                             std::uint64_t now);
     // Neither down nor draining, and without the failures and the ejection it has had. What active checks say
     // of it still holds.
     Result<void> restore_peer(std::string_view name, std::uint64_t now);
@@ -265,7 +269,8 @@ class PeerGroup {
     bool kept(const PeerState& peer) const noexcept;
     void recount() noexcept;
     std::uint32_t idle_of(const PeerState& peer) const noexcept;
-    Member* named(std::string_view name) const noexcept;
+    Member* named(std::string_view name) const noexcept;  // the first
+    void change_member(Member& member, const Parameters& parameters, bool in_use, std::uint64_t now) noexcept;
     Error full() const;
 
     std::shared_ptr<Zone> zone_;

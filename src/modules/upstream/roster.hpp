@@ -108,6 +108,8 @@ struct Member {
 
     // Whether it has failed so often that it gets no request but one after each fail_timeout.
     bool tripped() const noexcept { return parameters.max_fails != 0 && peer->fails >= parameters.max_fails; }
+    // Whether it is at max_conns.
+    bool full() const noexcept { return parameters.max_conns != 0 && peer->active >= parameters.max_conns; }
     // slow_start: how much of its weight counts now, of kWarm.
     static constexpr std::int64_t kWarm = 100;
     std::int64_t warmth(std::uint64_t now) const noexcept;

@@ -5,10 +5,9 @@
 namespace berth::upstream {
 
 bool Candidates::usable_if_bound(const Member& member) noexcept {
-    if (!eligible(member) || selection_.tried().contains(member.peer->index)) return false;
+    if (!eligible(member) || selection_.tried().contains(member.peer->id)) return false;
     if (!is_live(roster_, member, now_)) return false;
-    const std::uint32_t limit = member.parameters.max_conns;
-    if (limit != 0 && member.peer->active >= limit) {
+    if (member.full()) {
         busy_ = true;
         return false;
     }
@@ -18,12 +17,11 @@ bool Candidates::usable_if_bound(const Member& member) noexcept {
 bool Candidates::recoverable(const Member& member) const noexcept {
     const PeerState& peer = *member.peer;
     const Parameters& its = member.parameters;
-    if (its.down || its.drain || selection_.tried().contains(peer.index)) return false;
+    if (its.down || its.drain || selection_.tried().contains(peer.id)) return false;
     if (peer.health == Health::unhealthy || (peer.health == Health::ejected && now_ < peer.ejected_until)) {
         return false;
     }
-    if (its.max_conns != 0 && peer.active >= its.max_conns) return false;
-    return member.tripped() && now_ - peer.checked >= kQuickRecovery;
+    return !member.full() && member.tripped() && now_ - peer.checked >= kQuickRecovery;
 }
 
 namespace {

@@ -1,6 +1,8 @@
 // Selection: the attempts of one request: which peers it has tried, and the next one.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,31 +18,27 @@ namespace berth::upstream {
 
 class UpstreamWorker;
 
-// A set of small numbers; the first 64 need no memory.
-class IndexSet {
+// A set of peers by PeerState::id, which is never used again; the first few need no memory.
+class PeerIds {
  public:
-    bool contains(std::uint32_t index) const noexcept {
-        if (index < 64) return (first_ >> index & 1U) != 0;
-        const std::size_t word = index / 64 - 1;
-        return word < rest_.size() && (rest_[word] >> (index % 64) & 1U) != 0;
+    bool contains(std::uint64_t id) const noexcept {
+        return std::ranges::find(few_, id) != few_.end() || std::ranges::binary_search(rest_, id);
     }
-    void insert(std::uint32_t index) {
-        if (index < 64) {
-            first_ |= std::uint64_t{1} << index;
-            return;
+    bool operator==(const PeerIds&) const = default;  // those that were inserted in another order are others
+    void insert(std::uint64_t id) {
+        const auto free = std::ranges::find(few_, kNone);
+        if (free != few_.end()) {
+            *free = id;
+        } else {
+            rest_.insert(std::ranges::upper_bound(rest_, id), id);
         }
-        const std::size_t word = index / 64 - 1;
-        if (word >= rest_.size()) rest_.resize(word + 1);
-        rest_[word] |= std::uint64_t{1} << (index % 64);
-    }
-    void clear() noexcept {
-        first_ = 0;
-        rest_.clear();
     }
 
  private:
-    std::uint64_t first_ = 0;
-    std::vector<std::uint64_t> rest_;
+    static constexpr std::uint64_t kNone = 0;  // no peer has it
+
+    std::array<std::uint64_t, 4> few_{};
+    std::vector<std::uint64_t> rest_;  // sorted
 };
 
 // A member of the request that is proxied; must not outlive the worker, and its leases not the worker either.
@@ -72,7 +70,7 @@ class Selection {
     // --- for balancers, which may note here what they computed of the request
     VariableHost* host() const noexcept { return host_; }
     const Address* client() const noexcept { return client_; }
-    const IndexSet& tried() const noexcept { return tried_; }
+    const PeerIds& tried() const noexcept { return tried_; }
     // Where the ring or the hash of this request stands, kept over its attempts.
     struct HashState {
         std::uint32_t hash = 0;
@@ -84,8 +82,13 @@ class Selection {
     // sticky: the route of the peer that the request is bound to; empty: none.
     std::string_view route() const noexcept { return route_; }
     void bind(std::string_view route) noexcept { route_ = route; }
+    // Whether both have tried the same peers and are bound alike: then either finds a peer or none does.
+    bool may_go_where(const Selection& other) const noexcept {
+        return tried_ == other.tried_ && route_ == other.route_;
+    }
 
  private:
+    void begin();
     Lease choose();
     Lease refused(Refusal why);
     Async<Lease> wait(Scope& scope, Duration longest);
@@ -93,8 +96,9 @@ class Selection {
     UpstreamWorker& worker_;
     VariableHost* host_;
     const Address* client_;
-    IndexSet tried_;
+    PeerIds tried_;
     HashState hash_;
+    HashState first_hash_;  // as the balancer began it
     std::string_view route_;
     bool begun_ = false;
     bool given_ = false;  // it was given a peer before: having no other is no refusal

@@ -59,7 +59,7 @@ UpstreamWorker::UpstreamWorker(const Upstream& upstream, ConnectionPool& connect
       worker_(worker),
       balancer_(upstream.make_balancer()),
       kept_(upstream.keepalive),
-      queue_(connections.loop(), column),
+      queue_(*this, connections.loop(), column),
       look_(Callback<>::to<&UpstreamWorker::on_look>(*this)) {}
 
 UpstreamWorker::~UpstreamWorker() {
@@ -85,10 +85,7 @@ void UpstreamWorker::begin(Selection& selection) {
 Lease UpstreamWorker::choose(Selection& selection) {
     const std::uint64_t time = now();
     const PeerGroup::Lock held = group_.lock();
-    if (time - buried_at_ >= kBuryEvery) {
-        buried_at_ = time;
-        group_.bury_dead();
-    }
+    bury_dead();
     Candidates candidates(group_.roster(), selection, time);
     Member* member = choose_member(candidates);
     if (member == nullptr) return Lease(candidates.busy() ? Refusal::all_busy : Refusal::no_live_peers);
@@ -102,10 +99,28 @@ Lease UpstreamWorker::choose(Selection& selection) {
 bool UpstreamWorker::has_other(Selection& selection) {
     const PeerGroup::Lock held = group_.lock();
     Candidates candidates(group_.roster(), selection, now());
+    return has_usable(candidates);
+}
+
+bool UpstreamWorker::has_usable(Candidates& candidates) {
+    if (bound_member(candidates) != nullptr) return true;
     const auto usable = [&](const Member& member) { return candidates.usable(member); };
-    if (std::ranges::any_of(group_.roster().all(), usable)) return true;
+    if (std::ranges::any_of(candidates.roster().all(), usable)) return true;
     candidates.use_backups();
-    return std::ranges::any_of(group_.roster().all(), usable);
+    return std::ranges::any_of(candidates.roster().all(), usable);
+}
+
+void UpstreamWorker::bury_dead() {
+    const std::uint64_t time = now();
+    if (time - buried_at_ < kBuryEvery) return;
+    buried_at_ = time;
+    group_.bury_dead();
+}
+
+// Whether choose() would say that all are busy.
+bool UpstreamWorker::must_wait(Selection& selection) const {
+    Candidates candidates(group_.roster(), selection, now());
+    return !has_usable(candidates) && candidates.busy();
 }
 
 Member* UpstreamWorker::bound_member(Candidates& candidates) {
@@ -148,8 +163,9 @@ UpstreamWorker::LocalPeer& UpstreamWorker::local(const Member& member) {
         peer->epoch = state.epoch.load(std::memory_order_relaxed);
         peer->address = state.to_address();
         peer->name = state.name;
-        peer->route = member.route;
     }
+    // It may have been removed and added again under another one.
+    if (peer->route != member.route) peer->route = member.route;
     peer->position = static_cast<std::size_t>(&member - group_.roster().members);
     return *peer;
 }

@@ -49,6 +49,7 @@ class UpstreamWorker {
  private:
     friend class Lease;
     friend class Selection;
+    friend class WaitQueue;
 
     // What this worker has of a peer, by PeerState::index.
     struct LocalPeer {
@@ -73,10 +74,15 @@ class UpstreamWorker {
     Member* choose_member(Candidates& candidates);
     static Member* bound_member(Candidates& candidates);
     static Member* quick_recovery(Candidates& candidates);
+    static bool has_usable(Candidates& candidates);
     LocalPeer& local(const Member& member);
     std::size_t peers_to_try() const noexcept;
     void count_refusal(Refusal why);
     void count_queued();
+
+    // For WaitQueue, under the lock.
+    void bury_dead();
+    bool must_wait(Selection& selection) const;
 
     // For Lease.
     LocalPeer& local(std::uint32_t index) const noexcept { return *peers_[index]; }

@@ -1,9 +1,12 @@
 // Places in the queue, and who wakes them.
 #include "modules/upstream/wait_queue.hpp"
 
+#include "modules/upstream/upstream_worker.hpp"
+
 namespace berth::upstream {
 
-WaitQueue::Place::Place(WaitQueue& queue) noexcept : queue_(queue), event_(queue.loop_) {
+WaitQueue::Place::Place(WaitQueue& queue, Selection& selection) noexcept
+    : queue_(queue), selection_(selection), event_(queue.loop_) {
     queue_.places_.push_back(*this);
     ++queue_.size_;
     queue_.column_.waiting.store(static_cast<std::uint32_t>(queue_.size_), std::memory_order_relaxed);
@@ -26,8 +29,29 @@ Async<void> WaitQueue::Place::woken(Scope&) {
     co_await event_.wait();
 }
 
-void WaitQueue::wake_first() noexcept {
-    if (Place* first = places_.front()) first->event_.set();
+void WaitQueue::Place::pass_on() noexcept { queue_.wake(++List::Iterator(&hook_)); }
+
+bool WaitQueue::wake_first() noexcept { return wake(places_.begin()); }
+
+bool WaitQueue::wake(List::Iterator from) noexcept {
+    if (from == places_.end()) return false;
+    Place* place = find(from);
+    if (place != nullptr) place->event_.set();
+    return place != nullptr;
+}
+
+// A queue may be long: those that may go to the same peers are judged once.
+WaitQueue::Place* WaitQueue::find(List::Iterator from) const noexcept {
+    const PeerGroup::Lock held = worker_.group().lock();
+    worker_.bury_dead();
+    const Selection* judged = nullptr;
+    for (; from != places_.end(); ++from) {
+        Selection& selection = from->selection_;
+        if (judged != nullptr && selection.may_go_where(*judged)) continue;
+        if (!worker_.must_wait(selection)) return &*from;
+        judged = &selection;
+    }
+    return nullptr;
 }
 
 void WaitQueue::on_look() {

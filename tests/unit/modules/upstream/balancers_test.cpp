@@ -27,12 +27,27 @@ class BalancersTest : public ConfiguredTest {
         return all;
     }
 
+    // The peer that a request with this key gets from the queue, when all are free again.
+    int from_queue(const char* key) {
+        std::vector<Lease> all;
+        for (int i = 0; i < 3; ++i) all.push_back(Asked(*this, "").lease());
+        Asked asked(*this, key);
+        Acquiring waits(asked.selection, scope_);
+        EXPECT_FALSE(waits.done);
+        for (Lease& each : all) each.end();
+        EXPECT_TRUE(run_until([&] { return waits.done; }));
+        return waits.lease ? number_of(waits.lease) : 0;
+    }
+
     const std::vector<const char*> keys_ = {"a", "b", "c", "/index.html", "user42", "zebra", "12345", "x y"};
     const std::vector<const char*> clients_ = {"10.0.0.7",  "10.0.1.7", "192.168.1.9",
                                                "127.0.0.1", "8.8.8.8",  "1.2.3.4"};
 };
 
 constexpr const char* kThree = "server 10.0.0.1:80; server 10.0.0.2:80; server 10.0.0.3:80;";
+constexpr const char* kThreeWithQueue =
+    "server 10.0.0.1:80 max_conns=1; server 10.0.0.2:80 max_conns=1; server 10.0.0.3:80 max_conns=1; "
+    "queue 5;";
 
 // What nginx's function gives, computed apart from this code.
 TEST_F(BalancersTest, IpHashIsNginxs) {
@@ -80,6 +95,15 @@ TEST_F(BalancersTest, HashRehashesForTheNextTry) {
         second.push_back(number_of(asked.lease()));
     }
     EXPECT_EQ(second, (std::vector{2, 3, 2, 1, 3, 2, 1, 3}));
+}
+
+TEST_F(BalancersTest, WhoHadToWaitGoesWhereItsKeySays) {
+    for (const char* balancer : {"hash $a;", "hash $a consistent;"}) {
+        serve(std::string(balancer) + kThreeWithQueue);
+        for (const char* key : keys_) EXPECT_EQ(from_queue(key), ask(key)) << balancer << " " << key;
+        upstreams_.stop();
+        upstreams_ = {};
+    }
 }
 
 TEST_F(BalancersTest, WithoutAKeyThereAreTurns) {

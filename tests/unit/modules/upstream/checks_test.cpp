@@ -190,7 +190,7 @@ TEST_F(ChecksTest, WhoIsDownIsNotChecked) {
     check({});
     Parameters down;
     down.down = true;
-    ASSERT_TRUE(group().change_peer("10.0.0.1:80", down, worker().now()).ok());
+    ASSERT_TRUE(group().change_peer("10.0.0.1:80", {&down, 1}, worker().now()).ok());
     const std::vector<CheckedPeer> peers = group().checked_peers();
     ASSERT_EQ(peers.size(), 1U);
     EXPECT_EQ(peers[0].name, "10.0.0.2:80");

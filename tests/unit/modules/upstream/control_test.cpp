@@ -166,6 +166,53 @@ TEST_F(UpstreamControlTest, ANameMeansAllItsAddresses) {
     }
 }
 
+TEST_F(UpstreamControlTest, AnAddressInSeveralLinesIsOneServer) {
+    serve("server 10.0.0.1 weight=2; server 10.0.0.2; server 10.0.0.1 max_conns=9;");
+    EXPECT_EQ(done("down u 10.0.0.1"),
+              "upstream \"u\": 10.0.0.1:80 (2 entries) is down, until the next reload");
+    EXPECT_EQ(shares(4), (Shares{{2, 4}}));
+    EXPECT_EQ(done("up u 10.0.0.1"), "upstream \"u\": 10.0.0.1:80 (2 entries) is up, until the next reload");
+    EXPECT_EQ(shares(8), (Shares{{1, 6}, {2, 2}}));
+    done("drain u 10.0.0.1");
+    EXPECT_EQ(shares(4), (Shares{{2, 4}}));
+    done("up u 10.0.0.1");
+    done("set u 10.0.0.1 max_fails=7");
+    const std::vector<PeerView> peers = group().view(worker().now());
+    EXPECT_EQ(peers[0].parameters.max_fails, 7U);
+    EXPECT_EQ(peers[0].parameters.weight, 2U) << "what was not said stays, of each";
+    EXPECT_EQ(peers[0].parameters.max_conns, 0U);
+    EXPECT_EQ(peers[2].parameters.max_fails, 7U);
+    EXPECT_EQ(peers[2].parameters.weight, 1U);
+    EXPECT_EQ(peers[2].parameters.max_conns, 9U);
+    Asked asked(*this, "");
+    const Lease under_way = asked.lease();
+    ASSERT_EQ(number_of(under_way), 1);
+    EXPECT_EQ(done("remove u 10.0.0.1"),
+              "upstream \"u\": 10.0.0.1:80 (2 entries) is removed, until the next reload\n"
+              "requests still under way at 10.0.0.1:80: 1");
+    EXPECT_EQ(shares(4), (Shares{{2, 4}}));
+}
+
+// One line that comes back does not make the other one a beginner.
+TEST_F(UpstreamControlTest, ALineThatWasInUseAllTheTimeIsNotWarmedUp) {
+    serve("server 10.0.0.1 slow_start=30s; server 10.0.0.1 slow_start=30s down; server 10.0.0.2 down;");
+    const std::int64_t weight = group().view(worker().now())[0].effective_weight;
+    done("up u 10.0.0.1");
+    const std::vector<PeerView> peers = group().view(worker().now());
+    EXPECT_FALSE(peers[1].parameters.down);
+    EXPECT_EQ(peers[0].effective_weight, weight);
+    done("up u 10.0.0.2");
+    EXPECT_FALSE(group().view(worker().now())[2].parameters.down);
+}
+
+TEST_F(UpstreamControlTest, AnAddressInAllLinesIsTheLastServer) {
+    serve("server 10.0.0.1; server 10.0.0.1;");
+    EXPECT_NE(refused("remove u 10.0.0.1").find("the last server of an upstream cannot be removed"),
+              std::string::npos);
+    EXPECT_FALSE(group().remove_peer("10.0.0.1:80").ok());
+    EXPECT_EQ(shares(2), (Shares{{1, 2}}));
+}
+
 struct Refusal {
     const char* words;
     const char* says;
@@ -249,12 +296,26 @@ TEST_F(UpstreamControlTest, WorkersOfEarlierGenerationsObeyToo) {
     ASSERT_TRUE(next.prepare("test", 2).ok());
     Parameters drain;
     drain.drain = true;
-    ASSERT_TRUE(next.group().change_peer("10.0.0.1:80", drain, worker().now()).ok());
+    ASSERT_TRUE(next.group().change_peer("10.0.0.1:80", {&drain, 1}, worker().now()).ok());
     EXPECT_EQ(shares(4), (Shares{{2, 2}, {3, 2}}));
     ASSERT_TRUE(next.group().remove_peer("10.0.0.2:80").ok());
     EXPECT_EQ(shares(2), (Shares{{3, 2}}));
     ASSERT_TRUE(next.group().restore_peer("10.0.0.1:80", worker().now()).ok());
     EXPECT_EQ(shares(4), (Shares{{1, 2}, {3, 2}}));
+}
+
+TEST_F(UpstreamControlTest, EarlierGenerationsObeyInAllTheirLines) {
+    serve("server 10.0.0.1; server 10.0.0.2; server 10.0.0.1; server 10.0.0.3; server 10.0.0.3;");
+    Upstream next("u");
+    for (const char* name : {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"})
+        next.servers.push_back(server(name));
+    ASSERT_TRUE(next.prepare("test", 2).ok());
+    Parameters down;
+    down.down = true;
+    ASSERT_TRUE(next.group().change_peer("10.0.0.1:80", {&down, 1}, worker().now()).ok());
+    EXPECT_EQ(shares(3), (Shares{{2, 1}, {3, 2}}));
+    ASSERT_TRUE(next.group().remove_peer("10.0.0.3:80").ok());
+    EXPECT_EQ(shares(3), (Shares{{2, 3}}));
 }
 
 TEST_F(UpstreamControlTest, WhereChecksAreMandatoryANewPeerWaitsForItsFirst) {
@@ -322,6 +383,16 @@ TEST_F(UpstreamStateTest, KeepsLinesAsWrittenUntilTheirPeersDiffer) {
     done("remove u 10.0.0.3");
     EXPECT_EQ(lines(), "server localhost:81 weight=2;\nserver 10.0.0.1:80 weight=3;\n");
     EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
+}
+
+TEST_F(UpstreamStateTest, EachLineOfAnAddressIsKept) {
+    serve("state " + path_ + "; server 10.0.0.1 weight=2; server 10.0.0.2; server 10.0.0.1 max_conns=9;");
+    done("down u 10.0.0.1");
+    EXPECT_EQ(lines(),
+              "server 10.0.0.1:80 weight=2 down;\nserver 10.0.0.2;\n"
+              "server 10.0.0.1:80 max_conns=9 down;\n");
+    done("remove u 10.0.0.1");
+    EXPECT_EQ(lines(), "server 10.0.0.2;\n");
 }
 
 TEST_F(UpstreamStateTest, TheAddressesOfANameAreNotKept) {

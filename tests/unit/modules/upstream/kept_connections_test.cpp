@@ -1,7 +1,8 @@
 // Connections to peers between two requests, over real sockets; and the queue.
 #include "modules/upstream/kept_connections.hpp"
 
-#include "event/async/root.hpp"
+#include <optional>
+
 #include "modules/upstream/upstream_worker.hpp"
 #include "tests/unit/event/connection_fixture.hpp"
 #include "tests/unit/modules/upstream/upstream_fixture.hpp"
@@ -260,25 +261,18 @@ TEST_F(KeptConnectionsTest, ClosedByOthersInTheSameTurn) {
 
 class WaitQueueTest : public UpstreamTest {
  protected:
-    struct Waiting {
-        Waiting(UpstreamWorker& worker, OwnScope& scope, Duration longest = Duration::max())
-            : selection(worker, nullptr, nullptr), root_(std::make_unique<Root<Lease>>()) {
-            if (root_->start(selection.acquire(scope, longest), Callback<>::to<&Waiting::on_done>(*this)))
-                on_done();
-        }
-        void on_done() {
-            lease = root_->take();
-            done = true;
-        }
+    struct OwnSelection {
+        explicit OwnSelection(UpstreamWorker& worker) : selection(worker, nullptr, nullptr) {}
         Selection selection;
-        Lease lease;
-        bool done = false;
-        std::unique_ptr<Root<Lease>> root_;
+    };
+    struct Waiting : OwnSelection, Acquiring {
+        Waiting(UpstreamWorker& worker, OwnScope& scope, Duration longest = Duration::max())
+            : OwnSelection(worker), Acquiring(selection, scope, longest) {}
     };
 
-    void busy_upstream(std::size_t length, Milliseconds timeout = 60s) {
-        std::vector<Server> all = servers({1});
-        all[0].parameters.max_conns = 1;
+    void busy_upstream(std::size_t length, Milliseconds timeout = 60s, std::size_t peers = 1) {
+        std::vector<Server> all = servers(std::vector<std::uint32_t>(peers, 1));
+        for (Server& each : all) each.parameters.max_conns = 1;
         Upstream& made = make(std::move(all));
         made.queue = {length, timeout};
         start();
@@ -330,8 +324,8 @@ TEST_F(WaitQueueTest, WhoGivesUpPassesItsTurnOn) {
     Lease holder = lease();
     Waiting second_holder(worker(), scope_);
     Waiting third(worker(), scope_);
-    holder.end();                    // wakes the one that is in front,
-    second_holder.root_->destroy();  // whose client has just gone
+    holder.end();             // wakes the one that is in front,
+    second_holder.give_up();  // whose client has just gone
     EXPECT_TRUE(run_until([&] { return third.done; }));
     EXPECT_TRUE(third.lease);
 }
@@ -349,6 +343,127 @@ TEST_F(WaitQueueTest, PlacesThatOtherWorkersGiveBackAreFound) {
     theirs.end();
     EXPECT_TRUE(run_until([&] { return waits.done; }));
     EXPECT_TRUE(waits.lease);
+}
+
+TEST_F(WaitQueueTest, PlacesThatADeadWorkerHeldAreFound) {
+    busy_upstream(2);
+    std::atomic<std::uint64_t> theirs = 7;
+    Result<Column*> column = group().attach({&theirs, 7});
+    ASSERT_TRUE(column.ok());
+    {
+        const PeerGroup::Lock held = group().lock();
+        ASSERT_TRUE(group().take_place(**column, *group().roster().members[0].peer));
+    }
+    Waiting waits(worker(), scope_);
+    theirs = 0;
+    EXPECT_FALSE(waits.done);
+    EXPECT_TRUE(run_until([&] { return waits.done; }));
+    EXPECT_TRUE(waits.lease);
+}
+
+// Whoever could take the peer that a newcomer would take has been there before.
+TEST_F(WaitQueueTest, ANewcomerDoesNotOvertake) {
+    busy_upstream(2);
+    Result<std::unique_ptr<UpstreamWorker>> other =
+        UpstreamWorker::create(*upstream_, connections_, owner(), nullptr);
+    ASSERT_TRUE(other.ok());
+    Selection selection(**other, nullptr, nullptr);
+    Lease theirs = selection.try_acquire();
+    Waiting first(worker(), scope_);
+    theirs.end();
+    Waiting newcomer(worker(), scope_);
+    EXPECT_FALSE(newcomer.done);
+    EXPECT_TRUE(run_until([&] { return first.done; }));
+    EXPECT_TRUE(first.lease);
+    EXPECT_FALSE(newcomer.done);
+    first.lease.end();
+    EXPECT_TRUE(run_until([&] { return newcomer.done; }));
+    EXPECT_TRUE(newcomer.lease);
+}
+
+// One that has tried the first server and waits for the second.
+class RetryInQueueTest : public WaitQueueTest {
+ protected:
+    void wait_for_second(std::size_t length) {
+        busy_upstream(length, 60s, 2);
+        retry_.emplace(worker(), nullptr, nullptr);
+        Lease failed = retry_->try_acquire();
+        ASSERT_EQ(number_of(failed), 1);
+        second_ = lease();
+        ASSERT_EQ(number_of(second_), 2);
+        failed.end();
+        waits_.emplace(*retry_, scope_);
+        ASSERT_FALSE(waits_->done);
+    }
+    std::optional<Selection> retry_;
+    Lease second_;
+    std::optional<Acquiring> waits_;
+};
+
+TEST_F(RetryInQueueTest, LeavesOthersWhatItHasTried) {
+    wait_for_second(10);
+    Waiting newcomer(worker(), scope_);
+    ASSERT_TRUE(newcomer.lease) << "the first server is idle";
+    EXPECT_EQ(number_of(newcomer.lease), 1);
+    Waiting next(worker(), scope_);
+    Waiting last(worker(), scope_);
+    EXPECT_FALSE(next.done);
+    newcomer.lease.end();
+    EXPECT_TRUE(run_until([&] { return next.done; }));
+    ASSERT_TRUE(next.lease);
+    EXPECT_EQ(number_of(next.lease), 1);
+    EXPECT_FALSE(last.done);
+    EXPECT_FALSE(waits_->done);
+    second_.end();
+    EXPECT_TRUE(run_until([&] { return waits_->done; }));
+    ASSERT_TRUE(waits_->lease);
+    EXPECT_EQ(number_of(waits_->lease), 2) << "before those that came later";
+    EXPECT_FALSE(last.done);
+    waits_->lease.end();
+    EXPECT_TRUE(run_until([&] { return last.done; }));
+    ASSERT_TRUE(last.lease);
+    EXPECT_EQ(number_of(last.lease), 2);
+}
+
+TEST_F(RetryInQueueTest, AFullQueueOfThemRefusesNobodyWhoNeedNotWait) {
+    wait_for_second(1);
+    Waiting newcomer(worker(), scope_);
+    ASSERT_TRUE(newcomer.lease);
+    EXPECT_EQ(number_of(newcomer.lease), 1);
+    Waiting another(worker(), scope_);
+    ASSERT_TRUE(another.done);
+    EXPECT_EQ(another.lease.refusal(), Refusal::queue_full);
+}
+
+TEST_F(RetryInQueueTest, IsToldWhenThereIsNobodyLeft) {
+    wait_for_second(10);
+    const Lease first = lease();
+    second_.end();
+    Parameters down;
+    down.down = true;
+    ASSERT_TRUE(group().change_peer("10.0.0.2:80", {&down, 1}, worker().now()).ok());
+    EXPECT_TRUE(run_until([&] { return waits_->done; }));
+    EXPECT_EQ(waits_->lease.refusal(), Refusal::no_live_peers);
+}
+
+TEST_F(RetryInQueueTest, IsToldAlsoBehindOneThatWaitsOn) {
+    busy_upstream(10, 60s, 2);
+    retry_.emplace(worker(), nullptr, nullptr);
+    Lease failed = retry_->try_acquire();
+    ASSERT_EQ(number_of(failed), 1);
+    const Lease second = lease();
+    failed.end();
+    const Lease first = lease();
+    ASSERT_EQ(number_of(first), 1);
+    Waiting fresh(worker(), scope_);
+    waits_.emplace(*retry_, scope_);
+    ASSERT_FALSE(waits_->done);
+    Parameters down;
+    down.down = true;
+    ASSERT_TRUE(group().change_peer("10.0.0.2:80", {&down, 1}, worker().now()).ok());
+    EXPECT_TRUE(run_until([&] { return waits_->done; }));
+    EXPECT_EQ(waits_->lease.refusal(), Refusal::no_live_peers);
+    EXPECT_FALSE(fresh.done) << "the first server will have room again";
 }
 
 TEST_F(WaitQueueTest, WithoutAQueueTheAnswerIsImmediate) {

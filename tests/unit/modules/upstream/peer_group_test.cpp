@@ -218,9 +218,10 @@ TEST_F(PeerGroupTest, PeersComeAndGoWhileItRuns) {
 
     Parameters changed;
     changed.down = true;
-    ASSERT_TRUE(group().change_peer("10.0.0.1:80", changed, worker().now()).ok());
+    ASSERT_TRUE(group().change_peer("10.0.0.1:80", {&changed, 1}, worker().now()).ok());
     EXPECT_EQ(spread(4), (std::map<int, int>{{2, 2}, {3, 2}}));
-    ASSERT_TRUE(group().change_peer("10.0.0.1:80", {}, worker().now()).ok());
+    changed.down = false;
+    ASSERT_TRUE(group().change_peer("10.0.0.1:80", {&changed, 1}, worker().now()).ok());
 
     Lease under_way = lease();
     while (number_of(under_way) != 3) under_way = lease();

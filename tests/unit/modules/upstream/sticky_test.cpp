@@ -1,6 +1,8 @@
 // Clients that stay with their peer.
 #include "modules/upstream/sticky.hpp"
 
+#include <set>
+
 #include "modules/upstream/route.hpp"
 #include "tests/unit/modules/upstream/configured_fixture.hpp"
 
@@ -66,6 +68,20 @@ TEST_F(StickyTest, TheFirstRouteThatIsNotEmptyCounts) {
     EXPECT_EQ(ask("two", "one"), 2);
     EXPECT_EQ(ask("", "two"), 2);
     EXPECT_EQ(told("two"), "") << "only cookies are told";
+}
+
+// What is kept of a peer is there still: a request is under way.
+TEST_F(StickyTest, WhoIsAddedAgainUnderAnotherRouteHasThatOne) {
+    serve(std::string("sticky cookie srv; ") + kTwo);
+    Asked asked(*this, "", "one");
+    const Lease under_way = asked.lease();
+    ASSERT_EQ(number_of(under_way), 1);
+    ASSERT_TRUE(group().remove_peer("10.0.0.1:80").ok());
+    ASSERT_TRUE(group().add_peer(*Address::parse("10.0.0.1:80"), {}, worker().now(), "new").ok());
+    EXPECT_EQ(ask("", "new"), 1);
+    EXPECT_EQ(told("new"), "");
+    const std::set<std::string> all = {told(""), told("")};
+    EXPECT_EQ(all, (std::set<std::string>{"srv=new", "srv=two"}));
 }
 
 TEST_F(StickyTest, StickyGoesBeforeEveryBalancer) {

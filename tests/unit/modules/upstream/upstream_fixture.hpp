@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/memory/zones.hpp"
+#include "event/async/root.hpp"
 #include "event/connection_pool.hpp"
 #include "modules/upstream/upstream.hpp"
 #include "modules/upstream/upstream_worker.hpp"
@@ -43,6 +44,27 @@ inline std::vector<Server> servers(const std::vector<std::uint32_t>& weights) {
     }
     return all;
 }
+
+// A request on its way to its next peer, through the queue if it has to be.
+class Acquiring {
+ public:
+    // The selection and the scope outlive it.
+    Acquiring(Selection& selection, OwnScope& scope, Duration longest = Duration::max()) {
+        if (root_.start(selection.acquire(scope, longest), Callback<>::to<&Acquiring::on_done>(*this)))
+            on_done();
+    }
+    void give_up() { root_.destroy(); }
+
+    Lease lease;
+    bool done = false;
+
+ private:
+    void on_done() {
+        lease = root_.take();
+        done = true;
+    }
+    Root<Lease> root_;
+};
 
 class UpstreamTest : public testing::Test {
  protected:

@@ -294,6 +294,11 @@ void Connection::close() noexcept {
     pool_->closed(*this);
 }
 
+void Connection::cut_off() {
+    if (!closed_ && session_ != nullptr) session_->on_cut_off();
+    close();
+}
+
 void Connection::finish() noexcept {
     if (!closed_) transport_->shutdown_write(fd_.get());
     end_sent_ = true;

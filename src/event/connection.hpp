@@ -120,6 +120,8 @@ class Connection final : public LogContext, private Buried {
     // The descriptor is closed now, everything else is destroyed at the end of the turn. Harmless when closed
     // already.
     void close() noexcept;
+    // As close(), after the session was told: Session::on_cut_off().
+    void cut_off();
     // As close(), of one whose peer may be sending still: what was sent leaves before the kernel finds
     // unread bytes and resets the connection.
     void finish() noexcept;

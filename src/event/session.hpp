@@ -29,6 +29,10 @@ class Session : public Buried {
     // after all is idle no more.
     virtual void on_evict();
 
+    // The worker closes this connection after the call, whatever is under way: for what has to be said of
+    // that.
+    virtual void on_cut_off() {}
+
     Connection& connection() const noexcept { return *connection_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/text/ascii.hpp"
 #include "core/text/number.hpp"
 #include "core/text/similar.hpp"
 
@@ -37,8 +38,9 @@ bool within(Loader& loader, const Directive& row, const Node& node, const Word& 
 }  // namespace
 
 bool read_flag(Loader& loader, const Node& node, const Word& word, bool& into) {
-    if (word.text == "on" || word.text == "off") {
-        into = word.text == "on";
+    const bool on = ascii::iequals(word.text, "on");
+    if (on || ascii::iequals(word.text, "off")) {
+        into = on;
         return true;
     }
     loader.error(word.at, invalid(node, word), "it is \"on\" or \"off\"");
@@ -90,7 +92,8 @@ bool read_duration(Loader& loader, const Directive& row, const Node& node, const
 
 bool read_choice(Loader& loader, const Directive& row, const Node& node, const Word& word,
                  std::size_t& into) {
-    auto found = std::ranges::find(row.choices, word.text);
+    auto found = std::ranges::find_if(
+        row.choices, [&](std::string_view choice) { return ascii::iequals(choice, word.text); });
     if (found == row.choices.end()) {
         loader.error(word.at, invalid(node, word), "it is one of: " + list_text(row.choices));
         return false;

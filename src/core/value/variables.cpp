@@ -17,6 +17,18 @@ Variable& Variables::define(std::string_view name, VariableGetter get, std::uint
     return variable;
 }
 
+Variable& Variables::define_own(std::string_view name, VariableGetter get, std::uintptr_t data,
+                                Caching caching) {
+    Variable& variable = define(name, get, data, caching);
+    variable.own = true;
+    return variable;
+}
+
+bool Variables::may_define(std::string_view name) const {
+    const Variable* known = find(name);
+    return known == nullptr || known->own || known->set != nullptr;
+}
+
 void Variables::define_prefix(std::string_view prefix, VariableGetter get, Caching caching) {
     prefixes_.push_back({std::string(prefix), get, caching});
 }

@@ -45,6 +45,7 @@ struct Variable {
     std::uintptr_t data = 0;
     Caching caching = Caching::once;
     VariableSetter set = nullptr;
+    bool own = false;  // of the configuration: define_own()
     Origin first_use;  // for the report when nobody defines it
 };
 
@@ -57,9 +58,14 @@ class Variables {
     Variables(const Variables&) = delete;
     Variables& operator=(const Variables&) = delete;
 
-    // Defines a variable. A second definition replaces the first (a map may redefine what a module offers).
+    // Defines a variable that the server computes. A second definition replaces the first.
     Variable& define(std::string_view name, VariableGetter get, std::uintptr_t data = 0,
                      Caching caching = Caching::once);
+    // The same for a name that the configuration chose (set, map, a named group); only where may_define() it:
+    // what the server computes must not become what a client says.
+    Variable& define_own(std::string_view name, VariableGetter get, std::uintptr_t data = 0,
+                         Caching caching = Caching::once);
+    bool may_define(std::string_view name) const;
     // Defines all variables whose name starts with `prefix` ("http_").
     void define_prefix(std::string_view prefix, VariableGetter get, Caching caching = Caching::once);
     bool defined(std::string_view name) const;

@@ -33,6 +33,14 @@ std::unique_ptr<Generation> load(CycleOptions options, Diagnostics& diagnostics)
     return generation;
 }
 
+LoadReport report_of(const Diagnostics& diagnostics, const std::string& file) {
+    LoadReport report;
+    for (const Diagnostic& finding : diagnostics.all()) report.lines.push_back(log_line(finding));
+    if (!report.lines.empty()) report.text = diagnostics.report(file);
+    report.failed = diagnostics.failed();
+    return report;
+}
+
 }  // namespace
 
 void Generation::abandon() noexcept {
@@ -40,12 +48,18 @@ void Generation::abandon() noexcept {
     for (auto& file : cycle->own<RuntimeFiles>().logs) file.fd.reset();
 }
 
+LoadReport check_configuration(CycleOptions options) {
+    const std::string file = Cycle(options).conf_file();
+    Diagnostics diagnostics;
+    const std::unique_ptr<Cycle> cycle = Cycle::load(std::move(options), diagnostics);
+    return report_of(diagnostics, file);
+}
+
 std::unique_ptr<Generation> load_generation(CycleOptions options, LoadReport& report) {
     const std::string file = Cycle(options).conf_file();
     Diagnostics diagnostics;
     std::unique_ptr<Generation> generation = load(std::move(options), diagnostics);
-    for (const Diagnostic& finding : diagnostics.all()) report.lines.push_back(log_line(finding));
-    if (!report.lines.empty()) report.text = diagnostics.report(file);
+    report = report_of(diagnostics, file);
     if (diagnostics.failed()) generation.reset();
     report.failed = generation == nullptr;
     return generation;

@@ -27,6 +27,9 @@ struct LoadReport {
     bool failed = false;
 };
 
+// What is wrong with the configuration, without opening or creating any file that it names.
+LoadReport check_configuration(CycleOptions options);
+
 // Loads the configuration and opens its error log, its log files and its temporary folders. May run on any
 // thread. Null when anything is wrong.
 std::unique_ptr<Generation> load_generation(CycleOptions options, LoadReport& report);

@@ -8,6 +8,7 @@
 #include "core/build_info.hpp"
 #include "core/config/include.hpp"
 #include "event/process/control.hpp"
+#include "event/process/generation.hpp"
 #include "event/process/pid_file.hpp"
 #include "event/process/process_conf.hpp"
 
@@ -85,7 +86,11 @@ int tell_running_server(const CycleOptions& options, const std::string& command)
     const Result<RunningServer> found = find_server(options);
     if (!found) return show({found.error().message, false});
     const RunningServer& server = *found;
-    if (server.control.empty()) return send_signal(server, command);
+    if (server.control.empty()) {
+        // A signal has no answer: what is wrong is said here, not in the log alone.
+        const LoadReport report = command == "reload" ? check_configuration(options) : LoadReport();
+        return report.failed ? show({report.text, false}) : send_signal(server, command);
+    }
     // Loading takes as long as it takes; the rest is answered at once.
     Result<ControlAnswer> answer =
         ask_control(server.control, command, command == "reload" ? Duration(-1) : kShort);

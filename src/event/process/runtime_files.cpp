@@ -171,12 +171,17 @@ Result<void> RuntimeFiles::claim(const PrivateFolder& folder, uid_t uid) {
     return system_error("chown", folder.path, errno);
 }
 
+void RuntimeFiles::LogFile::change(FileDescriptor next) {
+    if (before_change) before_change();
+    fd = std::move(next);
+}
+
 Result<void> RuntimeFiles::reopen(const Cycle&) {
     Result<void> outcome;
     for (LogFile& file : logs) {
         Result<FileDescriptor> opened = open_log_file(file.path);
         if (opened) {
-            file.fd = *std::move(opened);
+            file.change(*std::move(opened));
         } else {
             outcome = opened.error();
         }
@@ -187,7 +192,7 @@ Result<void> RuntimeFiles::reopen(const Cycle&) {
 void RuntimeFiles::adopt(std::string_view path, FileDescriptor fd) {
     for (LogFile& file : logs) {
         if (file.path == path) {
-            file.fd = std::move(fd);
+            file.change(std::move(fd));
             return;
         }
     }

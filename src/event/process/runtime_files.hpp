@@ -14,6 +14,7 @@
 #include "core/config/tree.hpp"
 #include "core/result.hpp"
 #include "core/system/file_descriptor.hpp"
+#include "event/callback.hpp"
 
 namespace berth {
 
@@ -30,6 +31,10 @@ struct RuntimeFiles {
     struct LogFile {
         std::string path;  // absolute
         FileDescriptor fd;
+        // For who holds back what is to be written: the file is about to be replaced.
+        Callback<> before_change;
+
+        void change(FileDescriptor next);
     };
 
     // Paths are absolute (Cycle::below_prefix). The same path gives the same file. It stays where it is.

@@ -159,10 +159,12 @@ void Single::on_loaded() {
 
 void Single::reopen() {
     log().notice("reopening logs");
-    Generation& current = *served_.back()->generation;
     if (Result<void> done = log().reopen(); !done) log().emerg("{}", done.error().message);
-    Result<void> done = current.cycle->own<RuntimeFiles>().reopen(*current.cycle);
-    if (!done) log().emerg("{}", done.error().message);
+    for (const auto& served : served_) {
+        const Cycle& cycle = *served->generation->cycle;
+        Result<void> done = served->generation->cycle->own<RuntimeFiles>().reopen(cycle);
+        if (!done) log().emerg("{}", done.error().message);
+    }
     redirect_standard_error(log());
 }
 
@@ -193,6 +195,7 @@ void Single::bury() {
         auto ended = served_.begin();
         while (ended != std::prev(served_.end()) && !(*ended)->ended) ++ended;
         if (ended == std::prev(served_.end())) break;
+        const std::unique_ptr<Served> gone = std::move(*ended);  // its end may lead here again
         served_.erase(ended);
     }
     if (served_.size() == 1) listeners_.forget();

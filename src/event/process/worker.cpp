@@ -76,6 +76,8 @@ Worker::Worker(EventLoop& loop, const Cycle& cycle, WorkerIdentity identity, Sco
 }
 
 Worker::~Worker() {
+    // Sessions whose connections are closed end now: modules still have what their requests give back.
+    loop_.settle();
     if (started_ && !is_front()) {
         for (const Module* module : modules()) {
             if (module->stop_worker != nullptr) module->stop_worker(*this);
@@ -246,9 +248,9 @@ void Worker::stop() {
     lent_->clear();
     // Clients first: what works for them lets go of its connections to backends while those still exist.
     connections_.for_each([](Connection& connection) {
-        if (connection.listener() != nullptr) connection.close();
+        if (connection.listener() != nullptr) connection.cut_off();
     });
-    connections_.for_each([](Connection& connection) { connection.close(); });
+    connections_.for_each([](Connection& connection) { connection.cut_off(); });
 }
 
 void Worker::finished() {

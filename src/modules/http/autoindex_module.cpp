@@ -37,7 +37,7 @@ std::string callback_of(const Request& request) {
 Listing write(const Request& request, const AutoindexConf& conf, const std::vector<DirectoryEntry>& entries) {
     switch (*conf.format) {
         case Format::html: break;
-        case Format::xml: return {listing_xml(entries), "text/xml"};
+        case Format::xml: return {listing_xml(entries), "text/xml; charset=utf-8"};
         case Format::json: return {listing_json(entries), "application/json"};
         case Format::jsonp: {
             const std::string callback = callback_of(request);

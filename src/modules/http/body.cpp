@@ -17,6 +17,7 @@ namespace berth::http {
 namespace {
 
 constexpr int kInternal = 500;
+constexpr std::size_t kLeastWritten = 16384;
 
 Error unwritten(Request& request, const Error& error) {
     count(request.worker().row().unwritten_bodies);
@@ -59,7 +60,7 @@ Async<Result<void>> RequestBody::receive(Request& request) {
     const LocationConf& conf = request.conf<LocationConf>();
     keep_file_ = *conf.client_body_in_file_only == BodyInFile::on;
     if (*conf.client_body_in_file_only != BodyInFile::off) {
-        Result<void> opened = co_await spill(request);
+        Result<void> opened = co_await open_file(request);
         if (!opened) co_return opened;
     }
     for (;;) {
@@ -69,40 +70,35 @@ Async<Result<void>> RequestBody::receive(Request& request) {
         Result<void> kept = co_await append(request, *piece);
         if (!kept) co_return kept;
     }
+    if (in_file()) {
+        Result<void> written = co_await write_out(request);
+        if (!written) co_return written;
+    }
     complete_ = true;
     co_return Result<void>();
 }
 
+// However small the pieces are that the client sends: a file is written to in large ones.
 Async<Result<void>> RequestBody::append(Request& request, std::string_view bytes) {
-    const std::size_t room = *request.conf<LocationConf>().client_body_buffer_size;
-    if (!in_file() && in_memory_ + bytes.size() > room) {
-        Result<void> spilt = co_await spill(request);
-        if (!spilt) co_return spilt;
+    const std::size_t most = *request.conf<LocationConf>().client_body_buffer_size;
+    const std::size_t room = in_file() ? std::max(most, kLeastWritten) : most;
+    if (in_memory_ + bytes.size() > room) {
+        if (!in_file()) {
+            Result<void> opened = co_await open_file(request);
+            if (!opened) co_return opened;
+        }
+        Result<void> written = co_await write_out(request);
+        if (!written) co_return written;
     }
-    if (!in_file()) {
-        memory_.grow(
-            std::max(in_memory_ + bytes.size(), std::min(room, request.content_length().value_or(room))),
-            in_memory_);
-        std::memcpy(memory_.data() + in_memory_, bytes.data(), bytes.size());
-        in_memory_ += bytes.size();
-        size_ += bytes.size();
-        co_return Result<void>();
-    }
-    FileBytes copy;
-    copy.buffer = BufferPool::take(bytes.size());
-    copy.size = bytes.size();
-    std::memcpy(copy.buffer.data(), bytes.data(), bytes.size());
-    const auto offset = static_cast<off_t>(in_file_);
-    ThreadPool& pool = *request.worker().thread_pool();
-    Result<void> written = co_await write_file(request, pool, file_.get(), std::move(copy), offset);
-    if (!written) co_return unwritten(request, written.error());
-    in_file_ += bytes.size();
+    const std::size_t expected = std::min(room, request.content_length().value_or(room));
+    memory_.grow(std::max(in_memory_ + bytes.size(), expected), in_memory_);
+    std::memcpy(memory_.data() + in_memory_, bytes.data(), bytes.size());
+    in_memory_ += bytes.size();
     size_ += bytes.size();
     co_return Result<void>();
 }
 
-// Moves what is in memory into a new temporary file.
-Async<Result<void>> RequestBody::spill(Request& request) {
+Async<Result<void>> RequestBody::open_file(Request& request) {
     const LocationConf& conf = request.conf<LocationConf>();
     const bool named = *conf.client_body_in_file_only != BodyInFile::off;
     ThreadPool& pool = *request.worker().thread_pool();
@@ -110,12 +106,18 @@ Async<Result<void>> RequestBody::spill(Request& request) {
     if (!file) co_return unwritten(request, file.error());
     file_ = std::move(file->fd);
     path_ = std::move(file->path);
+    co_return Result<void>();
+}
+
+// What is in memory goes to the end of the file.
+Async<Result<void>> RequestBody::write_out(Request& request) {
     if (in_memory_ == 0) co_return Result<void>();
     FileBytes bytes;
     bytes.buffer = std::move(memory_);
-    bytes.size = in_memory_;
-    in_file_ = std::exchange(in_memory_, 0);
-    Result<void> written = co_await write_file(request, pool, file_.get(), std::move(bytes), 0);
+    bytes.size = std::exchange(in_memory_, 0);
+    const auto offset = static_cast<off_t>(size_ - bytes.size);
+    ThreadPool& pool = *request.worker().thread_pool();
+    Result<void> written = co_await write_file(request, pool, file_.get(), std::move(bytes), offset);
     if (!written) co_return unwritten(request, written.error());
     co_return Result<void>();
 }

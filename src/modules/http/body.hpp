@@ -48,13 +48,13 @@ class RequestBody {
     Async<Result<void>> collect(Request& request);
     Async<Result<void>> receive(Request& request);
     Async<Result<void>> append(Request& request, std::string_view bytes);
-    Async<Result<void>> spill(Request& request);
+    Async<Result<void>> open_file(Request& request);
+    Async<Result<void>> write_out(Request& request);
 
     IoBuffer memory_;
-    std::size_t in_memory_ = 0;
+    std::size_t in_memory_ = 0;  // all of it, or what is not in the file yet
     std::uint64_t size_ = 0;
     FileDescriptor file_;
-    std::uint64_t in_file_ = 0;
     std::string path_;
     bool keep_file_ = false;
     bool complete_ = false;

@@ -15,6 +15,7 @@ namespace berth::http {
 namespace {
 
 constexpr int kTimedOut = 408;
+constexpr int kCutOff = 0;          // of requests that this server cut off before it answered, in logs
 constexpr int kClientGone = 499;    // of requests whose client did not wait, in logs
 constexpr int kRequestsATurn = 16;  // of one connection, before others have their turn
 
@@ -87,6 +88,10 @@ void Http1::head_timed_out() {
 }
 
 void Http1::on_drain() { draining_ = true; }
+
+void Http1::on_cut_off() {
+    if (state_ == State::handling) fail("the worker ends, so what was under way is cut off", kCutOff);
+}
 
 // --- heads
 
@@ -296,6 +301,7 @@ void Http1::next_request() {
         in_end_ = static_cast<std::uint32_t>(exchange_->body_end);
     }
     in_begin_ = head_end_;
+    pipelined_ = in_begin_ < in_end_;
     const LocationConf& conf = exchange_->request.conf<LocationConf>();
     const Duration timeout = *conf.keepalive_timeout;
     const Duration protection = std::min<Duration>(*conf.keepalive_min_timeout, timeout);

@@ -27,6 +27,7 @@ class Http1 final : public Session, public Stream {
     void on_writable() override;
     void on_deadline() override;
     void on_drain() override;
+    void on_cut_off() override;
 
     void send_head(Request& request) override;
     Flow send_body(Request& request, Chain& chain, bool last) override;
@@ -35,6 +36,7 @@ class Http1 final : public Session, public Stream {
     void upgrade(Request& request, Duration idle) override;
     void finish_sending(Request& request) override;
     bool body_pending() const noexcept override { return exchange_ != nullptr && !exchange_->body_done; }
+    bool body_is_here() const noexcept override;
     void reset(Request& request) override;
     void close_after() noexcept override { close_after_ = true; }
     std::string_view protocol(const Request& request) const noexcept override;
@@ -42,7 +44,7 @@ class Http1 final : public Session, public Stream {
     std::string_view own_field(const Request& request, KnownHeader name) const noexcept override;
     std::uint64_t bytes_received() const noexcept override { return request_bytes_; }
     std::uint64_t head_bytes_sent() const noexcept override { return head_bytes_; }
-    bool pipelined() const noexcept override { return in_end_ > head_end_; }
+    bool pipelined() const noexcept override { return pipelined_; }
     Connection& connection() const noexcept override { return Session::connection(); }
 
  private:
@@ -110,6 +112,7 @@ class Http1 final : public Session, public Stream {
     std::uint32_t head_end_ = 0;  // behind the head and what was taken of the body
     State state_ = State::idle;
     Coding coding_ = Coding::none;
+    bool pipelined_ = false;  // the present head began to come before the answer to the last one was out
     bool parsing_ = false;
     bool dispatching_ = false;
     bool keep_alive_ = false;

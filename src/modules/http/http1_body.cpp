@@ -28,6 +28,11 @@ std::string_view Http1::buffered_body() const noexcept {
     return {in_.data() + head_end_, in_end_ - head_end_};
 }
 
+bool Http1::body_is_here() const noexcept {
+    return exchange_ != nullptr && exchange_->request.framing().kind == Framing::Kind::content_length &&
+           buffered_body().size() >= exchange_->body_left;
+}
+
 void Http1::consume_body(std::size_t bytes) noexcept {
     request_bytes_ += bytes;
     if (exchange_->body_in) {

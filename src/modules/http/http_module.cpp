@@ -11,6 +11,7 @@
 #include "modules/http/contexts.hpp"
 #include "modules/http/core_conf.hpp"
 #include "modules/http/server_name.hpp"
+#include "modules/http/temp_path.hpp"
 
 namespace berth::http {
 
@@ -154,7 +155,7 @@ constexpr Directive directives[] = {
         "4 8k",
         custom<&ServerConf::large_client_header_buffers, take_large_buffers>(
             "large_client_header_buffers", in_http_or_server, {2, 2}, "NUMBER SIZE",
-            "The largest head: no line longer than SIZE (414 or 400), no more than NUMBER × SIZE in all.")),
+            "The largest head: no line longer than SIZE (414 or 431), no more than NUMBER × SIZE in all.")),
     number<&ServerConf::max_headers>("max_headers", in_http_or_server,
                                      "The largest number of header fields of a request.",
                                      {1, FieldList::kMax}),
@@ -174,8 +175,10 @@ constexpr Directive directives[] = {
     choice<&LocationConf::client_body_in_file_only>(
         "client_body_in_file_only", in_http, kBodyInFile,
         "Writes every request body to a file, and keeps it (on) or removes it after the request (clean)."),
-    text<&LocationConf::client_body_temp_path>("client_body_temp_path", in_http,
-                                               "The folder for request bodies that do not stay in memory."),
+    defaults_to("client_body_temp", custom<&LocationConf::client_body_temp_path, take_temp_path>(
+                                        "client_body_temp_path", in_http, {1, 4}, "PATH [LEVEL…]",
+                                        "The folder for request bodies that do not stay in memory. Levels of "
+                                        "subfolders are accepted and not needed.")),
     duration<&LocationConf::client_body_timeout>(
         "client_body_timeout", in_http, "How long a client may be silent while it sends a body; then 408."),
     custom<&LocationConf::client_body_min_rate, take_body_rate>(

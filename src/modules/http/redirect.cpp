@@ -8,7 +8,6 @@
 #include "modules/http/core_conf.hpp"
 #include "modules/http/request.hpp"
 #include "modules/http/server.hpp"
-#include "modules/http/special_response.hpp"
 
 namespace berth::http {
 
@@ -85,8 +84,7 @@ Verdict redirect_to(Request& request, int status, std::string_view location) {
     location = absolute_location(request, location);
     request.out().reset();
     request.out().fields.add(KnownHeader::location, location);
-    send_status_page(request, status);
-    return Verdict::done();
+    return Verdict::reply(status);
 }
 
 }  // namespace berth::http

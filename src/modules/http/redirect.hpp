@@ -10,8 +10,9 @@ namespace berth::http {
 
 class Request;
 
-// Answers with a Location field. A path ("/x/?a=1") becomes an absolute URL unless `absolute_redirect off`;
-// anything else is taken as it is. Control bytes are percent-encoded.
+// Answers with a Location field, by way of an error_page for this status. A path ("/x/?a=1") becomes an
+// absolute URL unless `absolute_redirect off`; anything else is taken as it is. Control bytes are
+// percent-encoded.
 Verdict redirect_to(Request& request, int status, std::string_view location);
 
 // The Location as redirect_to() would write it.

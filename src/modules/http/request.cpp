@@ -43,6 +43,12 @@ VariableText Request::header(std::string_view name) const noexcept {
     return field != nullptr ? VariableText{field->value.in(bytes_), true} : VariableText::missing();
 }
 
+std::string_view Request::request_line() const noexcept {
+    if (!head_.line.empty()) return head_.line.in(bytes_);
+    const std::size_t begin = std::min(bytes_.find_first_not_of("\r\n"), bytes_.size());
+    return bytes_.substr(begin, bytes_.find_first_of("\r\n", begin) - begin);
+}
+
 std::optional<std::uint64_t> Request::content_length() const noexcept {
     if (framing_.kind != Framing::Kind::content_length) return std::nullopt;
     return framing_.length;
@@ -62,7 +68,7 @@ void Request::on_head(std::string_view bytes, const HttpConf& http) {
                            ? std::string_view("/")
                            : bytes.substr(head_.path.begin, head_.target.end() - head_.path.begin);
     }
-    args_ = head_.query.in(bytes);
+    if (!head_.query.empty()) args_ = head_.query.in(bytes);
     head_only_ = method_ == Method::head;
 }
 

@@ -48,7 +48,8 @@ class Request final : public Scope, public VariableHost, public LogContext {
     std::string_view method_text() const noexcept { return method_text_; }
     bool is_head() const noexcept { return head_only_; }
     unsigned minor_version() const noexcept { return head_.minor_version; }
-    std::string_view request_line() const noexcept { return head_.line.in(bytes_); }
+    // As sent; of a request that was refused for its line, what came of it.
+    std::string_view request_line() const noexcept;
     std::string_view request_uri() const noexcept { return request_uri_; }  // as sent, with arguments
     std::string_view host() const noexcept { return host_.name; }  // lower case, no port; may be empty
     std::uint16_t host_port() const noexcept { return host_.port; }

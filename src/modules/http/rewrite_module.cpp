@@ -129,15 +129,15 @@ void take_set(Loader& loader, const Node& node) {
     }
     const std::string_view name = std::string_view(word.text).substr(1);
     Variables& variables = *loader.variables();
-    const Variable* known = variables.find(name);
-    if (known != nullptr && known->get != not_set_yet && known->set == nullptr) {
+    if (!variables.may_define(name)) {
         return loader.error(word.at, "the variable \"" + word.text + "\" cannot be set",
                             "it is computed by the server; choose another name");
     }
-    if (known == nullptr) {
+    if (!variables.defined(name)) {
         auto kept = loader.arena().array<char>(name.size() + 1);
         *std::ranges::copy(name, kept.begin()).out = '\0';
-        variables.define(name, not_set_yet, reinterpret_cast<std::uintptr_t>(kept.data()), Caching::never);
+        variables.define_own(name, not_set_yet, reinterpret_cast<std::uintptr_t>(kept.data()),
+                             Caching::never);
     }
     current_program(loader).add(SetStep{variables.index(name, word.at), loader.compile(node.args[1])});
 }

@@ -94,6 +94,7 @@ const ErrorPage* find_page(const ErrorConf& conf, int status) {
 // The page could not be reached: the answer says so, whatever status it was meant for. Returns false.
 bool give_up(Request& request) {
     request.force_status(0);
+    request.out().fields.remove(KnownHeader::location);
     send_status_page(request, 500);
     return false;
 }
@@ -113,7 +114,8 @@ bool go_to(Request& request, const ErrorPage& page, int status) {
         return request.jump(*named) || give_up(request);
     }
     if (!target.starts_with('/')) {
-        redirect_to(request, is_redirect(status) ? status : 302, target);
+        request.out().fields.set(KnownHeader::location, absolute_location(request, target));
+        send_status_page(request, is_redirect(status) ? status : 302);
         return false;
     }
     if (page.overwrite != 0) request.force_status(status);
@@ -121,6 +123,14 @@ bool go_to(Request& request, const ErrorPage& page, int status) {
     const std::size_t question = target.find('?');
     const std::string_view args = question == target.npos ? std::string_view() : target.substr(question + 1);
     return request.redirect(target.substr(0, question), args) || give_up(request);
+}
+
+// The page of a redirect leads where the redirect does.
+void reset_but_location(Response& out, bool keep) {
+    const OutField* field = keep ? out.fields.find(KnownHeader::location) : nullptr;
+    const std::string_view location = field != nullptr ? field->value : std::string_view();
+    out.reset();
+    if (!location.empty()) out.fields.add(KnownHeader::location, location);
 }
 
 std::string_view page_text(Request& request, int status) {
@@ -160,7 +170,7 @@ bool send_special_response(Request& request, int status) {
     if (has_error_page(request, status)) {
         const ErrorPage& page = *find_page(conf, status);
         request.mark_error_page();
-        request.out().reset();
+        reset_but_location(request.out(), is_redirect(status));
         return go_to(request, page, status);
     }
     // What an access handler wants the client to know stays: WWW-Authenticate, Allow, Retry-After.
@@ -173,6 +183,7 @@ bool send_special_response(Request& request, int status) {
     request.out().trailer_count = 0;
     request.out().fields.remove(KnownHeader::content_encoding);
     if (status != 416) request.out().fields.remove(KnownHeader::content_range);
+    if (!is_redirect(status)) request.out().fields.remove(KnownHeader::location);
     send_status_page(request, status);
     return false;
 }
@@ -184,7 +195,9 @@ constexpr Directive directives[] = {
         "error_page", in_http | in_if, {2, kAnyNumber}, "CODE… [=[CODE]] URI",
         "What answers instead of the built-in page: a URI of this server, a URL to redirect to, or a named "
         "location. "
-        "=CODE changes the status; = alone takes the page's own.")),
+        "=CODE changes the status; = alone takes the page's own. Codes like 302 mean redirects that this "
+        "server "
+        "makes; their Location stays.")),
     flag<&ErrorConf::recursive>("recursive_error_pages", in_http,
                                 "Whether an error while an error page is made leads to an error page again."),
 };

@@ -40,6 +40,8 @@ class Stream {
     virtual void finish_sending(Request& request) = 0;
     // Whether there are body bytes that nobody has read yet.
     virtual bool body_pending() const noexcept = 0;
+    // Whether all of a body of known length has come: then reading it does not wait.
+    virtual bool body_is_here() const noexcept = 0;
 
     // The answer is broken off: the client must see that it is incomplete.
     virtual void reset(Request& request) = 0;
@@ -56,7 +58,7 @@ class Stream {
     virtual std::uint64_t bytes_received() const noexcept = 0;
     // Of them, head bytes sent ($body_bytes_sent is the rest).
     virtual std::uint64_t head_bytes_sent() const noexcept = 0;
-    // Whether bytes behind this request have come already: a next request, or its body.
+    // Whether this request began to come before the last one on its connection was answered.
     virtual bool pipelined() const noexcept = 0;
 
     // Addresses, TLS, number: facts about where it came from. Not for reading or writing.

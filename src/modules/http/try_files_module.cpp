@@ -40,10 +40,11 @@ Verdict give_up(Request& request, const Conf& conf) {
         return request.jump(*named) ? Verdict::restart() : Verdict::reply(500);
     }
     const std::size_t question = target.find('?');
-    const bool has_args = question != target.npos;
-    const std::string_view args = has_args ? target.substr(question + 1) : request.args();
+    // None, which logs tell from none that were sent, as in nginx.
+    const std::string_view args =
+        question != target.npos ? request.arena().copy(target.substr(question + 1)) : std::string_view("");
     const std::string_view uri = request.arena().copy(target.substr(0, question));
-    return request.redirect(uri, request.arena().copy(args)) ? Verdict::restart() : Verdict::reply(500);
+    return request.redirect(uri, args) ? Verdict::restart() : Verdict::reply(500);
 }
 
 // The candidate is there: the location's own handler goes on with its name.
@@ -137,7 +138,8 @@ constexpr Directive directives[] = {
         "try_files", http::in_server | http::in_location, {2, kAnyNumber}, "FILE… URI|@NAME|=CODE",
         "Answers with the first of the files that is there; a slash at the end of a name asks for a folder. "
         "When "
-        "none is: goes on with the URI or the named location, or answers with the code.",
+        "none is: goes on with the URI or the named location, or answers with the code. The URI has no "
+        "arguments but those that stand behind it: /index.php?$args hands on those of the request.",
         Kind::value),
 };
 

@@ -31,7 +31,7 @@ void Geo::read(Loader& loader, const Node& node, const Source& source) {
                          "\" overlaps one with value \"" + geo.values_[overlap->first] + "\"",
                      "one range may lie inside another, but not cross its end");
     }
-    loader.variables()->define(
+    loader.variables()->define_own(
         *name,
         [](VariableHost& host, std::uintptr_t data) {
             return reinterpret_cast<const Geo*>(data)->value_for(host);

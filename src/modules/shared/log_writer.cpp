@@ -27,6 +27,11 @@ std::size_t next_piece(std::string_view bytes) noexcept {
     return end == bytes.npos ? PIPE_BUF : end + 1;
 }
 
+bool may_be_pipe(int fd) noexcept {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 }  // namespace
 
 int append_to_file(int fd, std::string_view bytes, bool pipe) noexcept {
@@ -41,16 +46,26 @@ int append_to_file(int fd, std::string_view bytes, bool pipe) noexcept {
     return 0;
 }
 
-LogWriter::LogWriter(EventLoop& loop, const RuntimeFiles::LogFile& file, const LogBuffering& buffering,
+LogWriter::LogWriter(EventLoop& loop, RuntimeFiles::LogFile& file, const LogBuffering& buffering,
                      LostLines& lost)
     : loop_(loop),
       file_(file),
       buffering_(buffering),
       lost_(lost),
       timer_(Callback<>::to<&LogWriter::flush>(*this)) {
-    struct stat status {};
-    if (::fstat(file_.fd.get(), &status) == 0) regular_ = S_ISREG(status.st_mode);
+    file_.before_change = Callback<>::to<&LogWriter::before_change>(*this);
     buffer_.reserve(buffering_.size);
+}
+
+LogWriter::~LogWriter() {
+    flush();
+    file_.before_change = {};
+}
+
+// What happened before a rotation stands in the file of before it.
+void LogWriter::before_change() {
+    flush();
+    pipe_.reset();
 }
 
 void LogWriter::write(std::string_view line) {
@@ -73,7 +88,8 @@ void LogWriter::flush() {
 }
 
 void LogWriter::put(std::string_view bytes) {
-    if (const int error = append_to_file(file_.fd.get(), bytes, !regular_); error != 0)
+    if (!pipe_) pipe_ = may_be_pipe(file_.fd.get());
+    if (const int error = append_to_file(file_.fd.get(), bytes, *pipe_); error != 0)
         lost_.add(file_.path, error);
 }
 

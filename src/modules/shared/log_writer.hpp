@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,28 +47,28 @@ int append_to_file(int fd, std::string_view bytes, bool pipe) noexcept;
 
 class LogWriter {
  public:
-    // All of them outlive the writer.
-    LogWriter(EventLoop& loop, const RuntimeFiles::LogFile& file, const LogBuffering& buffering,
-              LostLines& lost);
+    // All of them outlive the writer. A file has one writer at most.
+    LogWriter(EventLoop& loop, RuntimeFiles::LogFile& file, const LogBuffering& buffering, LostLines& lost);
     LogWriter(const LogWriter&) = delete;
     LogWriter& operator=(const LogWriter&) = delete;
     // Writes what is in the buffer.
-    ~LogWriter() { flush(); }
+    ~LogWriter();
 
     // `line` has its line end.
     void write(std::string_view line);
     void flush();
 
  private:
+    void before_change();
     void put(std::string_view bytes);
     void put_compressed();
 
     EventLoop& loop_;
-    const RuntimeFiles::LogFile& file_;
+    RuntimeFiles::LogFile& file_;
     LogBuffering buffering_;
     LostLines& lost_;
     std::string buffer_;
-    bool regular_ = true;
+    std::optional<bool> pipe_;  // known since it was first written to
     Timer timer_;
 };
 

@@ -17,7 +17,7 @@ void Map::read(Loader& loader, const Node& node) {
         map.volatile_ |= entry.name == "volatile" && entry.args.empty();
     }
     for (const Node& entry : node.children) map.read_entry(loader, entry);
-    loader.variables()->define(
+    loader.variables()->define_own(
         *name,
         [](VariableHost& host, std::uintptr_t data) {
             return reinterpret_cast<const Map*>(data)->value_for(host);

@@ -2,6 +2,7 @@
 #include "modules/shared/pattern.hpp"
 
 #include "core/config/loader.hpp"
+#include "modules/shared/variable_name.hpp"
 
 namespace berth {
 
@@ -15,16 +16,21 @@ VariableText no_match_yet(VariableHost&, std::uintptr_t) { return VariableText::
 std::unique_ptr<Pattern> Pattern::compile(Loader& loader, std::string_view text, const Origin& at,
                                           Regex::Options options) {
     Result<Regex> regex = loader.compile_regex(text, options);
-    if (regex) return std::unique_ptr<Pattern>(new Pattern(*std::move(regex), loader.variables()));
-    loader.error(at, regex.error().message);
-    return nullptr;
+    if (!regex) {
+        loader.error(at, regex.error().message);
+        return nullptr;
+    }
+    if (loader.variables() != nullptr) {
+        for (const Regex::Name& name : regex->names()) may_define(loader, at, name.name);
+    }
+    return std::unique_ptr<Pattern>(new Pattern(*std::move(regex), loader.variables()));
 }
 
 Pattern::Pattern(Regex regex, Variables* variables) : regex_(std::move(regex)) {
     if (variables == nullptr) return;
     for (const Regex::Name& name : regex_.names()) {
         if (variables_.size() <= name.group) variables_.resize(name.group + 1, -1);
-        if (!variables->defined(name.name)) variables->define(name.name, no_match_yet);
+        if (!variables->defined(name.name)) variables->define_own(name.name, no_match_yet);
         variables_[name.group] = variables->index(name.name);
     }
 }

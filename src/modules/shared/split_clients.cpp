@@ -36,7 +36,7 @@ void SplitClients::read(Loader& loader, const Node& node) {
     split.source_ = loader.compile(node.args[0]);
     std::uint64_t sum = 0;
     for (const Node& entry : node.children) split.read_share(loader, entry, sum);
-    loader.variables()->define(
+    loader.variables()->define_own(
         *name,
         [](VariableHost& host, std::uintptr_t data) {
             return reinterpret_cast<const SplitClients*>(data)->value_for(host);

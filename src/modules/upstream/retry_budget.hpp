@@ -18,6 +18,8 @@ class RetryBudget {
         credit_ -= kOne;
         return true;
     }
+    // What was spent on a retry that there was none of.
+    void give_back() noexcept { credit_ = std::min(credit_ + kOne, kMost); }
 
  private:
     static constexpr std::uint32_t kOne = 100;  // in hundredths

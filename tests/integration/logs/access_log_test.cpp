@@ -118,6 +118,43 @@ TEST(AccessLog, BadRequestsAreLoggedToo) {
     EXPECT_TRUE(log_becomes(server, "a.log", "400 \"GET / HTTP/1.1\" here\n"));
 }
 
+// Scanners are known by the lines they send.
+TEST(AccessLog, ALineThatIsNoRequestIsLoggedAsItCame) {
+    Server server(http("log_format f '$status $request'; access_log a.log f;"));
+    const std::string longer = "GET /" + std::string(9000, 'a');
+    for (const std::string& line : {std::string("BAD"), std::string("\x16\x03\x01\x02"), longer + " HTTP/1.1",
+                                    std::string("GET /v HTTP/9.9"), std::string("GET /\x01 HTTP/1.1")}) {
+        Client client(server.port());
+        ASSERT_TRUE(client.send("\r\n" + line + "\r\nHost: x\r\n\r\n"));
+        EXPECT_GE(client.read_response().status, 400) << line;
+    }
+    ASSERT_TRUE(eventually([&] { return occurrences(server.folder().read("a.log"), "\n") == 5; }));
+    const std::string log = server.folder().read("a.log");
+    EXPECT_TRUE(log.starts_with("400 BAD\n400 \\x16\\x03\\x01\\x02\n414 GET /aaaa")) << log.substr(0, 100);
+    EXPECT_TRUE(log.ends_with("\n505 GET /v HTTP/9.9\n400 GET /\\x01 HTTP/1.1\n"))
+        << log.substr(log.size() - 100);
+}
+
+// As nginx has them: "-" where the client sent none, nothing where the server went on without.
+TEST(AccessLog, NoArgumentsAreADash) {
+    Server server(http("log_format f '$args'; access_log a.log f;",
+                       "location / { return 200; } location /no { error_page 404 /page; return 404; } "
+                       "location /try { try_files /nothing /page; }"));
+    for (const char* path : {"/", "/?", "/?a", "/no?b", "/try", "/try?c"}) fetch(server.port(), path);
+    EXPECT_TRUE(log_becomes(server, "a.log", "-\n-\na\n-\n\n\n"));
+}
+
+TEST(AccessLog, PipelinedIsWhatCameBeforeTheLastAnswer) {
+    Server server(http("log_format f '$uri $pipe'; access_log a.log f;"));
+    Client client(server.port());
+    ASSERT_TRUE(client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_EQ(client.read_response().status, 200);
+    EXPECT_EQ(client.read_response().status, 200);
+    ASSERT_TRUE(client.send("POST /3 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"));
+    EXPECT_EQ(client.read_response().status, 200);
+    EXPECT_TRUE(log_becomes(server, "a.log", "/1 .\n/2 p\n/3 .\n"));
+}
+
 TEST(AccessLog, BuffersAreFlushedInTimeAndAtTheEnd) {
     Server server(http(R"(log_format f "$uri"; access_log timed.log f buffer=4k flush=100ms;
         access_log kept.log f buffer=4k;)"));
@@ -192,6 +229,39 @@ TEST(AccessLog, ReopensWhenToldTo) {
         return !server.folder().read("a.log").empty();
     }));
     EXPECT_TRUE(server.folder().read("old.log").starts_with("/1\n"));
+}
+
+TEST(AccessLog, WhatIsBufferedWhenTheFileIsReplacedGoesToTheOldOne) {
+    for (const char* how : {"worker_processes 1; ", "master_process off; "}) {
+        Server server(how + http(R"(log_format f "$uri"; access_log a.log f buffer=64k;)"));
+        for (const char* path : {"/1", "/2", "/3"}) fetch(server.port(), path);
+        ASSERT_EQ(::rename((server.folder() / "a.log").c_str(), (server.folder() / "old.log").c_str()), 0);
+        server.signal(SIGUSR1);
+        EXPECT_TRUE(log_becomes(server, "old.log", "/1\n/2\n/3\n")) << how;
+        ASSERT_TRUE(eventually([&] { return server.folder().has("a.log"); })) << how;
+        fetch(server.port(), "/4");
+        server.signal(SIGQUIT);
+        EXPECT_EQ(server.wait_exit(), 0);
+        EXPECT_EQ(server.folder().read("a.log"), "/4\n") << how;
+    }
+}
+
+TEST(AccessLog, WhatADrainingGenerationHoldsBackGoesToTheOldFile) {
+    Server server("master_process off; " + http(R"(log_format f "$uri"; access_log a.log f buffer=64k;)"));
+    Client drains(server.port());
+    ASSERT_TRUE(drains.get("/1"));
+    ASSERT_EQ(drains.read_response().status, 200);
+    ASSERT_TRUE(drains.send("GET /2 HTTP/1.1\r\nHost: "));
+    ASSERT_EQ(fetch(server.port(), "/3").status, 200);
+    ASSERT_EQ(server.reload().code, 0);
+    ASSERT_EQ(::rename((server.folder() / "a.log").c_str(), (server.folder() / "old.log").c_str()), 0);
+    server.signal(SIGUSR1);
+    EXPECT_TRUE(log_becomes(server, "old.log", "/1\n/3\n"));
+    ASSERT_TRUE(drains.send("x\r\n\r\n"));
+    EXPECT_EQ(drains.read_response().status, 200);
+    server.signal(SIGQUIT);
+    EXPECT_EQ(server.wait_exit(), 0);
+    EXPECT_EQ(server.folder().read("a.log"), "/2\n");
 }
 
 TEST(AccessLog, AFullDiskIsToldAndNobodyDies) {

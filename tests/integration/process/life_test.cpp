@@ -163,6 +163,11 @@ TEST(LifeTest, WithoutAControlSocketSignalsAreSent) {
     EXPECT_FALSE(server.folder().has("berth.pid.control"));
     EXPECT_EQ(server.reload().code, 0);
     EXPECT_TRUE(server.wait_log("generation 2 active"));
+    server.set_config("control off; bogus on;\n" + std::string(kConfig));
+    const RunResult broken = server.reload();
+    EXPECT_EQ(broken.code, 1);
+    EXPECT_NE(broken.err.find("unknown directive \"bogus\""), std::string::npos) << broken.err;
+    EXPECT_EQ(occurrences(server.error_log(), "reconfiguring"), 1U) << server.error_log();
     EXPECT_EQ(server.command({"-s", "quit"}).code, 0);
     EXPECT_EQ(server.wait_exit(), 0);
     const RunResult nobody = server.command({"-s", "quit"});

@@ -163,7 +163,7 @@ TEST(ProxyDiskFull, AnAnswerStillArrivesWholeAndABodyIsRefusedCleanly) {
     });
     Server server(
         "worker_processes 1; http { access_log off; client_max_body_size 0; client_body_temp_path " +
-        disk.path() + "/body; proxy_temp_path " + disk.path() +
+        disk.path() + "/body 1 2; proxy_temp_path " + disk.path() +
         "/answers; server { listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:" +
         std::to_string(backend.port()) + "; } location /status { status; } } }");
     Client slow(server.port());

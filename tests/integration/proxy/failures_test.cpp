@@ -1,6 +1,7 @@
 // Backends that fail, hang or vanish, clients that leave: what is tried again, and what everybody is told.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 
 #include "tests/integration/support/backend.hpp"
@@ -85,6 +86,49 @@ TEST(ProxyRetry, TheBudgetHoldsRetriesBack) {
     for (std::size_t i = 0; i < kReserve + 20; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 502);
     EXPECT_EQ(bad.requests() + worse.requests(), kReserve + 20 + kReserve);
     EXPECT_TRUE(server.wait_log("the retry budget is used up", 20));
+}
+
+// What came along with the head is not streamed, whatever the configuration says: it can be sent once more.
+TEST(ProxyRetry, ABodyThatCameWithTheHeadIsSentOnceMore) {
+    std::atomic<int> bodies{0};
+    Backend backend([&](BackendConnection& connection, const BackendRequest& request) {
+        if (request.number == 1) return connection.close();
+        bodies += request.body == "abc";
+        connection.send(answer("ok"));
+    });
+    Server server(one(backend, "proxy_request_buffering off;"));
+    for (int i = 0; i < 6; ++i) {
+        Client client(server.port());
+        ASSERT_TRUE(client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"));
+        EXPECT_EQ(client.read_response().body, "ok");
+    }
+    EXPECT_EQ(bodies, 6);
+    EXPECT_EQ(backend.requests(), 11U);
+}
+
+// A retry for which there is nobody costs nothing.
+TEST(ProxyRetry, WhatWasNotTriedIsNotTakenFromTheBudget) {
+    std::atomic<bool> well{false};
+    Backend bad([&](BackendConnection& connection, const BackendRequest&) {
+        connection.send(well ? answer("ok") : "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    });
+    Backend busy([&](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/wait" && !eventually([&] { return well.load(); })) return connection.close();
+        connection.send(answer("ok"));
+    });
+    Server server(
+        "worker_processes 1; http { access_log off; upstream b { server 127.0.0.1:" +
+        std::to_string(bad.port()) + " max_fails=0; server 127.0.0.1:" + std::to_string(busy.port()) +
+        " max_fails=0 max_conns=1; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://b; "
+        "proxy_next_upstream error http_503; proxy_retry_budget 0%; } } }");
+    Client first(server.port());
+    Client other(server.port());
+    ASSERT_TRUE(first.get("/wait"));
+    ASSERT_TRUE(other.get("/wait"));  // one of them is told that the first is busy, and waits with the other
+    ASSERT_TRUE(eventually([&] { return busy.requests() == 1; }));
+    for (int i = 0; i < 140; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 503);
+    EXPECT_EQ(occurrences(server.error_log(), "the retry budget is used up"), 0U);
+    well = true;
 }
 
 TEST(ProxyRetry, AKeptConnectionThatEndedIsReplaced) {

@@ -2,9 +2,11 @@
 // nothing is cut, nothing is closed without notice.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <thread>
 #include <vector>
 
+#include "tests/integration/support/backend.hpp"
 #include "tests/integration/support/client.hpp"
 #include "tests/integration/support/load.hpp"
 #include "tests/integration/support/node.hpp"
@@ -66,6 +68,36 @@ class Sockets {
     std::uint16_t port_;
     std::vector<Client> all_;
 };
+
+// An answer that ends with its connection must not look whole, and what was cut off stands in the log.
+TEST(ProxyReload, WhatIsCutOffAtTheLimitIsResetAndLogged) {
+    auto backend = Backend::raw([](BackendConnection& connection) {
+        BackendRequest request;
+        if (!connection.read_head(request)) return;
+        if (request.target == "/part")
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        connection.wait_closed();
+    });
+    Server server(
+        "worker_processes 1; worker_shutdown_timeout 200ms; http { log_format f '$status $uri'; access_log "
+        "log f; "
+        "server { listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:" +
+        std::to_string(backend->port()) + "; } } }");
+    Client part(server.port());
+    Client none(server.port());
+    ASSERT_TRUE(part.send("GET /part HTTP/1.0\r\n\r\n"));
+    ASSERT_TRUE(none.get("/none"));
+    EXPECT_TRUE(part.read_until("hello").ends_with("hello"));
+    ASSERT_TRUE(eventually([&] { return backend->open() == 2; }));
+    ASSERT_EQ(server.reload().code, 0);
+    EXPECT_EQ(part.read_all(), "");
+    EXPECT_EQ(part.error(), ECONNRESET);
+    EXPECT_EQ(none.read_all(), "");
+    EXPECT_TRUE(eventually([&] { return occurrences(server.folder().read("log"), "\n") == 2; }));
+    const std::string log = server.folder().read("log");
+    EXPECT_EQ(occurrences(log, "200 /part\n"), 1U) << log;
+    EXPECT_EQ(occurrences(log, "000 /none\n"), 1U) << log;
+}
 
 TEST(ProxyReload, NothingFailsNothingIsCutNothingIsClosedWithoutNotice) {
     if (!Node::installed()) GTEST_SKIP() << "node is not installed";

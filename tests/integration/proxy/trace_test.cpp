@@ -133,6 +133,17 @@ TEST(ProxyTrace, AColonStandsWhereTheRequestWentElsewhere) {
     EXPECT_EQ(all[length], (std::vector<std::string>{"0", "4"}));
 }
 
+TEST(ProxyTrace, AColonStandsWhereAnErrorPageIsAnothersToo) {
+    Backend first([](BackendConnection& connection, const BackendRequest&) {
+        connection.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    Backend second(reply);
+    Server server(config(peer(first), "proxy_intercept_errors on; error_page 404 /there;",
+                         "location /there { internal; proxy_pass http://" + address_of(second) + "; }"));
+    ASSERT_EQ(fetch(server.port(), "/").body, "body");
+    EXPECT_EQ(logged(server, " : ")[status], (std::vector<std::string>{"404", "200"}));
+}
+
 TEST(ProxyTrace, NobodyWasAsked) {
     Backend backend(reply);
     Server server(config(peer(backend), "", "location = /here { return 200 here; }"));

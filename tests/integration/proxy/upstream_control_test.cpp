@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "tests/integration/support/backend.hpp"
@@ -104,6 +105,35 @@ TEST_F(UpstreamControl, UnderLoadNothingFails) {
     EXPECT_EQ(load.counts().failed, 0U) << load.failures();
     EXPECT_EQ(load.counts().stale, 0U);
     EXPECT_GT(load.counts().answered, 1000U);
+}
+
+// Others have come to its place in memory since.
+TEST_F(UpstreamControl, ARequestStillKnowsWhichServerItTriedThatIsGone) {
+    std::atomic<bool> go_on = false;
+    Backend slow([&](BackendConnection& connection, const BackendRequest& request) {
+        if (request.target == "/slow") eventually([&] { return go_on.load(); });
+        connection.send(answer("ok"));
+    });
+    const std::string good = "127.0.0.1:" + std::to_string(slow.port());
+    const Port nobody;
+    const std::string dead = "127.0.0.1:" + std::to_string(nobody.number());
+    Server server("worker_processes 1; http { access_log off; upstream node { server " + good +
+                  " max_fails=0; } server { listen 127.0.0.1:{port}; location / { proxy_pass http://node; "
+                  "add_header Tried $upstream_addr; } } }");
+    done(server, {"add", "node", dead});
+    std::vector<Client> clients;
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(clients.emplace_back(server.port()).get("/slow"));
+    ASSERT_TRUE(eventually([&] { return slow.requests() == 2; }));
+    done(server, {"remove", "node", dead});
+    for (const Named* other : {&a_, &b_, &c_}) {
+        done(server, {"add", "node", other->address()});
+        for (int i = 0; i < 4; ++i) EXPECT_EQ(fetch(server.port(), "/").status, 200);
+        done(server, {"remove", "node", other->address()});
+    }
+    go_on = true;
+    std::set<std::string> tried;
+    for (Client& client : clients) tried.insert(client.read_response().header("Tried"));
+    EXPECT_EQ(tried, (std::set<std::string>{good, dead + ", " + good}));
 }
 
 TEST_F(UpstreamControl, RequestsUnderWayEndAtAServerThatIsRemoved) {

@@ -61,6 +61,38 @@ TEST(Return, ErrorsWithoutTextGoByErrorPage) {
     EXPECT_EQ(answer(server, "/b"), "404 own");
 }
 
+// "Not found: go home", "forbidden: sign in": a browser follows no 404.
+TEST(Return, ARedirectThatAnswersAnErrorIsARedirect) {
+    Server server(http(R"(location /a { error_page 404 @go; return 404; } location @go { return 302 /home; }
+        location /b { error_page 403 /login; deny all; } location /login { return 302 /sso; }
+        location /c { error_page 404 =410 /r; return 404; } location /r { rewrite ^ /home redirect; }
+        location /d { error_page 418 /folder; return 418; } location /folder/ { proxy_pass http://127.0.0.1:1; })"));
+    EXPECT_EQ(answer(server, "/a"), "302 -> /home");
+    EXPECT_EQ(answer(server, "/b"), "302 -> /sso");
+    EXPECT_EQ(answer(server, "/c"), "302 -> /home");
+    EXPECT_EQ(answer(server, "/d"), "301 -> /folder/");
+}
+
+TEST(Return, RedirectsHaveErrorPages) {
+    Server server(http(R"(location = /page { return 200 moved; }
+        location /own { error_page 302 /page; return 302 /x; }
+        location /instead { error_page 301 =200 /page; return 301 /x; }
+        location /elsewhere { error_page 302 /y; return 302 /x; } location /y { return 302 /z; }
+        location /away { error_page 303 http://a/; return 303 /x; }
+        location /gone { error_page 302 /missing; return 302 /x; } location /missing { return 404; }
+        location /asked { error_page 302 /proxied; return 302 /x; }
+        location /proxied { proxy_pass http://127.0.0.1:{port}/y; })"));
+    EXPECT_EQ(answer(server, "/own"), "302 -> /x");
+    EXPECT_EQ(fetch(server.port(), "/own").body, "moved");
+    EXPECT_EQ(answer(server, "/instead"), "200 -> /x");
+    EXPECT_EQ(answer(server, "/elsewhere"), "302 -> /z");
+    EXPECT_EQ(answer(server, "/away"), "303 -> http://a/");
+    const Response gone = fetch(server.port(), "/gone");
+    EXPECT_EQ(gone.status, 404);
+    EXPECT_FALSE(gone.has("Location"));
+    EXPECT_EQ(occurrences(fetch(server.port(), "/asked").head, "Location:"), 1U);
+}
+
 TEST(Return, AnInterimStatusIsNoAnswer) {
     for (const char* status : {"0", "99", "100", "199"}) {
         ServerOptions options;
@@ -134,6 +166,18 @@ TEST(Rewrite, Redirects) {
     EXPECT_EQ(answer(server, "/other"), "200 none");
 }
 
+// What was escaped in the request is escaped in where it is sent to: a client decodes it once more.
+TEST(Rewrite, RedirectsEscapeWhatTheyTakeFromThePath) {
+    Server server(
+        http(R"(rewrite ^/old/(.*)$ /new/$1 permanent; rewrite ^/host/(.*)$ http://h/$1?from=own;)"));
+    EXPECT_EQ(answer(server, "/old/100%25"), "301 -> /new/100%25");
+    EXPECT_EQ(answer(server, "/old/%25%32%65"), "301 -> /new/%252e");
+    EXPECT_EQ(answer(server, "/old/a%23b/c"), "301 -> /new/a%23b/c");
+    EXPECT_EQ(answer(server, "/old/a%3Fb"), "301 -> /new/a%3Fb");
+    EXPECT_EQ(answer(server, "/old/plain/&=x"), "301 -> /new/plain/&=x");
+    EXPECT_EQ(answer(server, "/host/a%2541"), "302 -> http://h/a%2541?from=own");
+}
+
 TEST(Rewrite, NamedGroupsBecomeVariables) {
     Server server(http(R"(rewrite ^/u/(?<user>\w+)$ /show last;
         location /show { return 200 "user $user"; })"));
@@ -168,6 +212,17 @@ TEST(Set, OrderCounts) {
     Server server(http(R"(set $a 1; set $b "$a-x"; set $a 2;
         location / { set $a "$a$a"; return 200 "$a $b"; })"));
     EXPECT_EQ(answer(server, "/"), "200 22 1-x");
+}
+
+TEST(Set, WhatTheConfigurationDefinesCanBeSet) {
+    Server server(
+        "http { map $arg_a $mapped { default from-map; } map $arg_rate $limit_rate { default 0; } "
+        "server { listen 127.0.0.1:{port}; location ~ ^/args/(?<args>.*)$ { return 200 \"$args\"; } "
+        "location ~ ^/(?<group>[a-z]+)$ { set $mapped own; set $group \"$group!\"; "
+        "return 200 \"$mapped $group\"; } location / { return 200 $mapped; } } }");
+    EXPECT_EQ(fetch(server.port(), "/abc").body, "own abc!");
+    EXPECT_EQ(fetch(server.port(), "/").body, "from-map");
+    EXPECT_EQ(fetch(server.port(), "/args/of-the-path?own").body, "of-the-path");
 }
 
 TEST(Set, ArgumentsCanBeSet) {
@@ -237,6 +292,11 @@ TEST(RewriteErrors, AreReportedWithTheirLine) {
         {"set $host b;", "cannot be set"},
         {"if (a = b) { return 200; }", "invalid condition \"a\""},
         {"location / { return 200 $nobody; }", "unknown variable \"$nobody\""},
+        {"location ~ ^/(?<remote_addr>.*) { return 200; }", "\"$remote_addr\" is computed by the server"},
+        {"rewrite ^/(?<uri>.*) /x;", "\"$uri\" is computed by the server"},
+        {"} map $arg_a $host { default x; } server {", "\"$host\" is computed by the server"},
+        {"} geo $remote_addr { default x; } server {", "\"$remote_addr\" is computed by the server"},
+        {"} split_clients $arg_a $request_id { * x; } server {", "\"$request_id\" is computed by the server"},
     };
     ServerOptions options;
     options.start = false;

@@ -123,11 +123,15 @@ TEST_F(StaticFiles, TryFilesTakesTheFirstOrItsLast) {
         "location / { try_files $uri $uri/ /fallback.html?x=1; } location /code/ { try_files $uri =418; }"
         "location /named { try_files $uri @there; } location @there { return 200 named; }"
         "location /al/ { alias {dir}/html/d/; try_files $uri =404; }"
-        "location = /fallback.html { return 200 \"fallback $args\"; }");
+        "location = /fallback.html { return 200 \"fallback $args\"; }"
+        "location /bare/ { try_files $uri /fallback.html; } location /own/ { try_files $uri "
+        "/fallback.html?$args; }");
     EXPECT_EQ(get("/d/a.txt").body, "in d");
     EXPECT_EQ(get("/d").status, 301);
     EXPECT_EQ(get("/").body, "index");
     EXPECT_EQ(get("/nothing/here").body, "fallback x=1");
+    EXPECT_EQ(get("/bare/x?a=1").body, "fallback ");
+    EXPECT_EQ(get("/own/x?a=1").body, "fallback a=1");
     EXPECT_EQ(get("/code/x").status, 418);
     EXPECT_EQ(get("/named").body, "named");
     EXPECT_EQ(get("/al/a.txt").body, "in d");
@@ -173,7 +177,7 @@ TEST_F(StaticFiles, ListsWhatIsInAFolder) {
     EXPECT_NE(get("/j/").body.find("{ \"name\":\"a.txt\", \"type\":\"file\""), std::string::npos);
     EXPECT_EQ(get("/p/?callback=f").header("Content-Type"), "application/javascript");
     EXPECT_EQ(get("/p/?callback=alert(1)").header("Content-Type"), "application/json");
-    EXPECT_EQ(get("/x/").header("Content-Type"), "text/xml");
+    EXPECT_EQ(get("/x/").header("Content-Type"), "text/xml; charset=utf-8");
     EXPECT_EQ(get("/missing/").status, 404);
     const Response head = send("HEAD", "/d/");
     EXPECT_EQ(head.header("Content-Length"), std::to_string(html.body.size()));

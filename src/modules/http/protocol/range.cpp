@@ -36,7 +36,7 @@ bool parse_one(std::string_view text, std::uint64_t size, ByteRange& range) noex
     const std::optional<std::uint64_t> last =
         last_text.empty() ? std::numeric_limits<std::uint64_t>::max() : parse_position(last_text);
     if (!first || !last || *first > *last) return false;
-    range = {std::min(*first, size), *last >= size ? size : *last + 1};
+    range = {*first, std::max(*first, *last >= size ? size : *last + 1)};
     return true;
 }
 
@@ -65,6 +65,7 @@ RangeSet parse_range(std::string_view value, std::uint64_t size, std::size_t max
     for (std::string_view element; walk.next(element);) {
         ByteRange range{};
         if (!parse_one(element, size, range)) return {RangeSet::Kind::unsatisfiable, {}};
+        if (range.length() == 0 && range.begin == 0) return {};  // all of an empty representation
         if (range.length() == 0) continue;
         if (count == ranges.size() || range.length() > size - sum) return {};
         ranges[count++] = range;

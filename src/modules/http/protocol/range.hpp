@@ -26,8 +26,8 @@ struct RangeSet {
 
 // Reads a Range value against a representation of `size` bytes. whole (200): not in bytes, more than
 // `max_ranges`, or ranges that sum up to more than the representation (overlapping ones would multiply the
-// work: CVE-2011-3192). unsatisfiable (416): no range begins within it, or the syntax is wrong. Ranges beyond
-// the end are cut or left out.
+// work: CVE-2011-3192), or all of a representation that is empty. unsatisfiable (416): no range begins within
+// it, or the syntax is wrong. Ranges beyond the end are cut or left out.
 RangeSet parse_range(std::string_view value, std::uint64_t size, std::size_t max_ranges, Arena& arena);
 
 // Whether Range is to be honoured: no If-Range, or one that names this representation (strong tag, or exactly

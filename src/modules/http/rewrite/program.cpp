@@ -78,12 +78,12 @@ std::string_view location_text(Request& request, std::string_view text) {
     return escaped.size() == text.size() ? text : request.arena().copy(escaped);
 }
 
-// Groups of a URI that was sent with escapes go into arguments escaped again: "&" in a path must not begin
-// another argument.
-std::string_view eval_args(Request& request, const Value& args) {
+// Groups of a URI that was sent with escapes are escaped again, in arguments and in what a client is sent to:
+// "&" in a path must not begin another argument, and "%25" must not become the "%" of another escape.
+std::string_view eval_escaped(Request& request, const Value& value) {
     const auto captures = request.captures();
-    if (!args.uses_captures() || request.request_uri().find_first_of("%+") == std::string_view::npos) {
-        return args.eval(request);
+    if (!value.uses_captures() || request.request_uri().find_first_of("%+") == std::string_view::npos) {
+        return value.eval(request);
     }
     auto escaped = request.arena().array<std::string_view>(captures.size());
     for (std::size_t i = 0; i < captures.size(); ++i) {
@@ -92,13 +92,13 @@ std::string_view eval_args(Request& request, const Value& args) {
         escaped[i] = request.arena().copy(text);
     }
     request.set_captures(escaped);
-    const std::string_view result = args.eval(request);
+    const std::string_view result = value.eval(request);
     request.set_captures(captures);
     return result;
 }
 
 std::string_view new_args(Request& request, const RewriteStep& step) {
-    const std::string_view own = step.has_args ? eval_args(request, step.args) : std::string_view();
+    const std::string_view own = step.has_args ? eval_escaped(request, step.args) : std::string_view();
     if (!step.keeps_args || request.args().empty()) return own;
     return own.empty() ? request.args() : join(request.arena(), own, "&", request.args());
 }
@@ -117,8 +117,8 @@ bool Program::Run::take(Request& request, const RewriteStep& step) {
     const bool matched = step.pattern->match(request, uri);
     log_match(request, step, uri, matched);
     if (!matched) return true;
-    const std::string_view path = step.path.eval(request);
-    if (step.redirect_status == 0) return replace_uri(request, step, path);
+    if (step.redirect_status == 0) return replace_uri(request, step, step.path.eval(request));
+    const std::string_view path = eval_escaped(request, step.path);
     const std::string_view args = new_args(request, step);
     const std::string_view target = args.empty() ? path : join(request.arena(), path, "?", args);
     if (options_.log) request.log_at(LogLevel::notice, "rewritten redirect: \"{}\"", target);

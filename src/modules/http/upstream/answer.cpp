@@ -165,8 +165,7 @@ UpstreamExchange::Outcome UpstreamExchange::judge() {
     attempt_->status = head.status;
     trace_.head = &head;
     if (next_bit(head.status) == 0 || !may_retry(Failure::status)) return Outcome();
-    if (!find_next()) return Outcome();  // nobody could do better
-    count(request_.worker().row().proxy.retries);
+    if (!find_next()) return give_back_retry(), Outcome();  // nobody could do better
     // Another one may have what this one lacks, or forbids: that is no failure of its own.
     const bool well = head.status == 403 || head.status == 404;
     end_attempt(well ? Failure::none : Failure::status);
@@ -250,6 +249,8 @@ void UpstreamExchange::take_field(Request& request, const HeaderField& field, st
         default:
             if (take_own_field(request, field.id, value)) return;
     }
+    // That of the redirect whose error page this is, if it is one.
+    if (field.id == KnownHeader::location) request.out().fields.remove(field.id);
     request.out().fields.add(field.id, name, value);
 }
 
@@ -318,7 +319,6 @@ Verdict UpstreamExchange::follow_redirect(Request& request) {
     }
     bind_client(request);
     leave_body();
-    trace_.redirected = true;
     if (target.starts_with('@')) {
         const Location* named = request.server().root.inner.named(target);
         if (named == nullptr) {

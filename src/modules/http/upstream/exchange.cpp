@@ -71,12 +71,14 @@ UpstreamExchange::UpstreamExchange(Request& request, const UpstreamSettings& set
       target_(target),
       trace_(request.state<UpstreamTrace>()),
       up_ended_(request.loop()) {
+    trace_.redirected = trace_.last != nullptr;
     if (target.group != nullptr) {
         selection_.emplace(target.group->worker(), &request, &request.stream().connection().peer());
     }
 }
 
 UpstreamExchange::~UpstreamExchange() {
+    give_back_retry();
     count_tunnel(false);
     drop_connection();
 }
@@ -88,7 +90,8 @@ void UpstreamExchange::settle_body() {
     const bool spent = request_.body().spent();
     wants_body_ = has_body && *settings_.pass_request_body && !(spent && request_.method() == Method::get);
     streamed_ = wants_body_ && !spent && !*settings_.request_buffering && request_.stream().body_pending() &&
-                !request_.body().complete() && protocol_.can_stream(request_);
+                !request_.body().complete() && !request_.stream().body_is_here() &&
+                protocol_.can_stream(request_);
 }
 
 Async<Verdict> UpstreamExchange::run(Request& request) {
@@ -138,11 +141,14 @@ Async<UpstreamExchange::Outcome> UpstreamExchange::attempt(Request& request) {
         if (!lease_) lease_ = co_await selection_->acquire(request, longest);
         if (!lease_)
             co_return time_is_up() ? unasked(kGatewayTimeout, kTotalOver) : refused(lease_.refusal());
-        begin_attempt(lease_.name());
+        settle_retry();
+        begin_attempt(request.arena().copy(lease_.name()));
         use_ = {local_address(), &settings_};
         use_.varies = use_.from.specified() && !settings_.bind->value.is_constant();
-        connection_ = lease_.take_idle(!is_safe_to_repeat(), use_);
+        // What is streamed cannot be repeated once its first bytes are sent: too late to find out then.
+        connection_ = lease_.take_idle(streamed_ || !is_safe_to_repeat(), use_);
     } else {
+        settle_retry();
         begin_attempt(request.arena().copy(address().to_text()));
         use_.from = local_address();
     }
@@ -341,6 +347,7 @@ void UpstreamExchange::end_unjudged() {
 
 // There is no backend to ask, or no time; in logs the whole group stands for it.
 UpstreamExchange::Outcome UpstreamExchange::unasked(int status, std::string_view words) {
+    give_back_retry();
     next_ = upstream::Lease();
     std::string_view name = target_.host;
     if (target_.group != nullptr) name = target_.group->name();
@@ -380,7 +387,6 @@ UpstreamExchange::Outcome UpstreamExchange::failed_here(std::string_view words, 
     const bool again = others_may && may_retry(Failure::connect_failed);
     end_unjudged();
     drop_connection();
-    if (again) count(request_.worker().row().proxy.retries);
     return Outcome(Failure::connect_failed, kBadGateway, again);
 }
 
@@ -392,7 +398,6 @@ UpstreamExchange::Outcome UpstreamExchange::failed(Failure failure, std::string_
     const bool again = may_retry(failure);
     end_attempt(failure);
     drop_connection();
-    if (again) count(request_.worker().row().proxy.retries);
     return Outcome(failure, status, again);
 }
 
@@ -415,6 +420,17 @@ bool UpstreamExchange::find_next() {
     return static_cast<bool>(next_);
 }
 
+// Another backend is asked, if this is not the first.
+void UpstreamExchange::settle_retry() {
+    retry_is_paid_ = false;
+    if (attempts_ > 1) count(request_.worker().row().proxy.retries);
+}
+
+// There was nobody to ask: others may retry instead.
+void UpstreamExchange::give_back_retry() noexcept {
+    if (std::exchange(retry_is_paid_, false)) selection_->worker().retries().give_back();
+}
+
 // Whether another backend may be asked, after `pause_`; spends of the retry budget if so.
 bool UpstreamExchange::may_retry(Failure failure) {
     const bool nothing_sent = is_connecting(failure);
@@ -433,7 +449,8 @@ bool UpstreamExchange::may_retry(Failure failure) {
         if (limit > Duration::zero() && then >= limit) return false;
     }
     if (nothing_sent || *settings_.retry_budget == kNoRetryBudget || !selection_) return true;
-    if (selection_->worker().retries().spend()) return true;
+    retry_is_paid_ = selection_->worker().retries().spend();
+    if (retry_is_paid_) return true;
     count(request_.worker().row().proxy.retries_refused);
     log_failure("the retry budget is used up", 0);
     return false;

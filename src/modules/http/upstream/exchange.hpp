@@ -111,6 +111,8 @@ class UpstreamExchange {
     Outcome failed(Failure failure, std::string_view words, int error_number = 0);
     Outcome failed_here(std::string_view words, int error_number, bool others_may = false);
     bool may_retry(Failure failure);
+    void settle_retry();
+    void give_back_retry() noexcept;
     bool is_safe_to_repeat() const;
     Duration within_total(Duration usual) const noexcept;
     Duration patience(Duration usual) const noexcept;
@@ -198,7 +200,8 @@ class UpstreamExchange {
     TimePoint attempt_started_;
     TimePoint try_started_;  // the same, later by the time in which the client's body was waited for
     unsigned attempts_ = 0;
-    Duration pause_{0};  // before the next
+    Duration pause_{0};           // before the next
+    bool retry_is_paid_ = false;  // of the retry budget, for one that has not begun
 
     // The request.
     Chain out_;

@@ -6,6 +6,7 @@
 
 #include "core/config/rows.hpp"
 #include "modules/http/contexts.hpp"
+#include "modules/http/temp_path.hpp"
 #include "modules/http/upstream/settings.hpp"
 #include "modules/http/variables/size_value.hpp"
 

@@ -203,15 +203,6 @@ void take_header_names(Loader&, const Node& node, Setting<std::vector<std::strin
     setting.edit().push_back(node.args[0].text);
 }
 
-void take_temp_path(Loader& loader, const Node& node, Setting<std::string>& setting) {
-    for (std::size_t i = 1; i < node.args.size(); ++i) {
-        if (parse_unsigned(node.args[i].text, 3)) continue;
-        loader.error(node.args[i].at, "invalid level \"" + node.args[i].text + "\" in \"" + node.name + "\"",
-                     "a level is 1, 2 or 3");
-    }
-    setting.set(node.args[0].text);
-}
-
 void take_store(Loader& loader, const Node& node, Setting<StorePath>& setting) {
     StorePath store;
     const Word& word = node.args[0];

@@ -137,7 +137,6 @@ void take_ignore_headers(Loader& loader, const Node& node, Setting<std::uint32_t
 void take_bind(Loader& loader, const Node& node, Setting<BindAddress>& setting);
 void take_upstream_buffers(Loader& loader, const Node& node, Setting<BufferCount>& setting);
 void take_header_names(Loader& loader, const Node& node, Setting<std::vector<std::string>>& setting);
-void take_temp_path(Loader& loader, const Node& node, Setting<std::string>& setting);
 void take_store(Loader& loader, const Node& node, Setting<StorePath>& setting);
 void take_store_access(Loader& loader, const Node& node, Setting<std::uint32_t>& setting);
 void take_retry_budget(Loader& loader, const Node& node, Setting<std::uint32_t>& setting);

@@ -96,7 +96,10 @@ TEST_F(RowsTest, Flags) {
     EXPECT_FALSE(*conf.on);
     EXPECT_TRUE(conf.on.is_set());
     EXPECT_TRUE(says("on", "yes", "\"on\" or \"off\""));
-    EXPECT_TRUE(says("on", "ON", "\"on\" or \"off\""));
+    EXPECT_TRUE(apply(conf, "on", {"On"})) << "as nginx takes it";
+    EXPECT_TRUE(*conf.on);
+    EXPECT_TRUE(apply(conf, "on", {"OFF"}));
+    EXPECT_FALSE(*conf.on);
 }
 
 TEST_F(RowsTest, Numbers) {
@@ -148,6 +151,8 @@ TEST_F(RowsTest, ChoicesTextsAndValues) {
     Conf conf;
     EXPECT_TRUE(apply(conf, "color", {"green"}));
     EXPECT_EQ(*conf.color, Color::green);
+    EXPECT_TRUE(apply(conf, "color", {"RED"}));
+    EXPECT_EQ(*conf.color, Color::red);
     EXPECT_TRUE(says("color", "blue", "it is one of: red, green"));
     EXPECT_TRUE(apply(conf, "name", {"$any {thing}"}));
     EXPECT_EQ(*conf.name, "$any {thing}");

@@ -1,5 +1,6 @@
 // Request bodies that a handler reads: from memory, from files, piece by piece, and those that never end.
 #include <filesystem>
+#include <fstream>
 
 #include "modules/http/body.hpp"
 #include "tests/unit/modules/http/serving_fixture.hpp"
@@ -70,6 +71,16 @@ class RequestBodyTest : public Serving {
         }
         return count;
     }
+    // Calls of write(2) and its like so far, by this process.
+    static std::uint64_t writes() {
+        std::ifstream io("/proc/self/io");
+        std::uint64_t count = 0;
+        for (std::string name; io >> name >> count;) {
+            if (name == "syscw:") return count;
+        }
+        ADD_FAILURE() << "/proc/self/io tells no syscw";
+        return 0;
+    }
     static std::string post(std::string_view path, std::string_view headers, std::string_view body) {
         return "POST " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" + std::string(headers) + "\r\n" +
                std::string(body);
@@ -123,6 +134,20 @@ TEST_F(RequestBodyTest, LargeOnesGoToAFileThatNobodySees) {
     EXPECT_TRUE(hear(fd, "<end>").ends_with("\r\n\r\n" + body));
     EXPECT_TRUE(seen.in_file);
     EXPECT_EQ(files(), 0U);
+}
+
+// A client that sends a byte in each chunk makes no write, and no job of a thread, for each of them.
+TEST_F(RequestBodyTest, SmallChunksAreWrittenTogether) {
+    start("client_body_buffer_size 4k;");
+    const int fd = connect();
+    std::string chunks;
+    const std::string body = numbers(40'000) + "<end>";
+    for (const char byte : body) (chunks += "1\r\n") += std::string(1, byte) + "\r\n";
+    const std::uint64_t before = writes();
+    say(fd, post("/echo", "Transfer-Encoding: chunked\r\n", chunks + "0\r\n\r\n"));
+    EXPECT_TRUE(hear(fd, "<end>").ends_with("\r\n\r\n" + body));
+    EXPECT_TRUE(seen.in_file);
+    EXPECT_LT(writes() - before, 1000U);
 }
 
 TEST_F(RequestBodyTest, InFileOnly) {

@@ -43,11 +43,18 @@ TEST(Range, IgnoresAndRefuses) {
     EXPECT_EQ(ranges("bytes=0-1", 100, 0), "whole");
     EXPECT_EQ(ranges("bytes=100-", 100), "unsatisfiable");
     EXPECT_EQ(ranges("bytes=-0", 100), "unsatisfiable");
-    EXPECT_EQ(ranges("bytes=0-", 0), "unsatisfiable");
     for (const char* bad :
          {"bytes=", "bytes=5", "bytes=a-b", "bytes=5-4", "bytes=-", "bytes=1-2-3", "bytes=+1-2", "bytes=,"}) {
         EXPECT_EQ(ranges(bad, 100), "unsatisfiable") << bad;
     }
+}
+
+// Who always asks from the first byte on, and finds nothing, has all there is.
+TEST(Range, AllOfNothingIsTheWhole) {
+    for (const char* all : {"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=7-,0-5"})
+        EXPECT_EQ(ranges(all, 0), "whole") << all;
+    EXPECT_EQ(ranges("bytes=5-", 0), "unsatisfiable");
+    EXPECT_EQ(ranges("bytes=100-", 100), "unsatisfiable");
 }
 
 TEST(Range, IfRange) {

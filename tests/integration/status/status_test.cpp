@@ -458,8 +458,13 @@ TEST(StatusTest, AFrontCountsEachRefusedConnectionOnce) {
 }
 
 TEST(StatusTest, WhatAFrontGivesToAnotherWorkerIsCounted) {
-    Server server(config("worker_processes 2; events { accept_strategy proxy; }"));
-    ASSERT_TRUE(has_workers(server, 2));
+    Server server(config("worker_processes 2; events { accept_strategy proxy; }",
+                         "location /pid { return 200 $pid; }"));
+    std::set<std::string> serving;
+    ASSERT_TRUE(eventually([&] {
+        serving.insert(fetch(server.port(1), "/pid").body);
+        return serving.size() == 2;
+    }));
     for (int i = 0; i < 10; ++i) ASSERT_EQ(fetch(server.port(), "/").status, 200);
     std::vector<Client> silent;
     for (int i = 0; i < 6; ++i) ASSERT_TRUE(silent.emplace_back(server.port()).connected());

@@ -2,6 +2,7 @@
 #include "modules/upstream/kept_connections.hpp"
 
 #include <optional>
+#include <stdexcept>
 
 #include "modules/upstream/upstream_worker.hpp"
 #include "tests/unit/event/connection_fixture.hpp"
@@ -270,6 +271,14 @@ class WaitQueueTest : public UpstreamTest {
             : OwnSelection(worker), Acquiring(selection, scope, longest) {}
     };
 
+    // Of the same upstream: what it holds is not given back here.
+    std::unique_ptr<UpstreamWorker> another_worker() {
+        Result<std::unique_ptr<UpstreamWorker>> made =
+            UpstreamWorker::create(*upstream_, connections_, owner(), nullptr);
+        if (!made) throw std::runtime_error(made.error().message);
+        return *std::move(made);
+    }
+
     void busy_upstream(std::size_t length, Milliseconds timeout = 60s, std::size_t peers = 1) {
         std::vector<Server> all = servers(std::vector<std::uint32_t>(peers, 1));
         for (Server& each : all) each.parameters.max_conns = 1;
@@ -332,10 +341,8 @@ TEST_F(WaitQueueTest, WhoGivesUpPassesItsTurnOn) {
 
 TEST_F(WaitQueueTest, PlacesThatOtherWorkersGiveBackAreFound) {
     busy_upstream(2);
-    Result<std::unique_ptr<UpstreamWorker>> other =
-        UpstreamWorker::create(*upstream_, connections_, owner(), nullptr);
-    ASSERT_TRUE(other.ok());
-    Selection selection(**other, nullptr, nullptr);
+    const std::unique_ptr<UpstreamWorker> other = another_worker();
+    Selection selection(*other, nullptr, nullptr);
     Lease theirs = selection.try_acquire();
     ASSERT_TRUE(theirs);
     Waiting waits(worker(), scope_);
@@ -364,10 +371,8 @@ TEST_F(WaitQueueTest, PlacesThatADeadWorkerHeldAreFound) {
 // Whoever could take the peer that a newcomer would take has been there before.
 TEST_F(WaitQueueTest, ANewcomerDoesNotOvertake) {
     busy_upstream(2);
-    Result<std::unique_ptr<UpstreamWorker>> other =
-        UpstreamWorker::create(*upstream_, connections_, owner(), nullptr);
-    ASSERT_TRUE(other.ok());
-    Selection selection(**other, nullptr, nullptr);
+    const std::unique_ptr<UpstreamWorker> other = another_worker();
+    Selection selection(*other, nullptr, nullptr);
     Lease theirs = selection.try_acquire();
     Waiting first(worker(), scope_);
     theirs.end();
